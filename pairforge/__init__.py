@@ -1,0 +1,1 @@
+"""pairforge: build, mine and judge training data for embedding models."""

@@ -1,0 +1,1 @@
+"""The only homes of heavy libraries: encoders, scorers, generators, vectors, search."""

@@ -1,0 +1,162 @@
+"""What a step is: a plain function from frames to a frame, and a record of what it takes and gives.
+
+The record is all that the command line, recipes, the docs table and the registry test know of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from pairforge.cache import cache_folder
+from pairforge.execution.ledger import Ledger
+from pairforge.frames import FrameContract
+from pairforge.models import DEFAULT_ENCODER, ModelKind
+from pairforge.progress import Progress, silent
+
+
+class StepOptions(BaseModel):
+    """Base of every step's options: each option's name, default, bounds and help stand once, here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SeededOptions(StepOptions):
+    """Options of a step that draws at random."""
+
+    seed: Annotated[int, Field(ge=0, description="Seed of every random draw.")] = 42
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What the house lends a step while it runs.
+
+    Args:
+        cache: Folder of the caches that all commands share.
+        ledger: Where the step counts what it dropped and saw.
+        progress: Where it shows how far it is.
+        workspace: A folder of the stage's own that survives a kill and goes when the stage is done;
+            None outside a stage.
+    """
+
+    cache: Path = field(default_factory=cache_folder)
+    ledger: Ledger = field(default_factory=Ledger)
+    progress: Progress = silent
+    workspace: Path | None = None
+
+
+@dataclass(frozen=True)
+class Input:
+    """One role among a step's input files.
+
+    Args:
+        help: What it is, for `--help` and the docs.
+        shapes: The contracts it may meet, the most specific first.
+        required: Whether the step needs it.
+        many: Whether several files may be given, read as one.
+    """
+
+    help: str
+    shapes: tuple[FrameContract, ...]
+    required: bool = True
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class ModelRole:
+    """One role among a step's models.
+
+    Args:
+        help: What it does, for `--help` and the docs.
+        kind: How the step uses it.
+        flag: Its name on the command line (`--flag`) and in recipes.
+        default: The model taken when none is named; None where one must be named.
+        many: Whether several may be given (the command line takes them as arguments).
+        needed: Whether these options use it at all; one that is not needed is neither resolved nor loaded.
+    """
+
+    help: str
+    kind: ModelKind
+    flag: str = "model"
+    default: str | None = DEFAULT_ENCODER
+    many: bool = False
+    needed: Callable[[Any], bool] = lambda options: True
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An output that is no frame: a model folder or a report.
+
+    Args:
+        suffix: Ending of its default path, with the dot (".model", ".json").
+        folder: Whether it is a folder.
+        model: Whether it is a model that a later stage may use by `stage:NAME`.
+    """
+
+    suffix: str
+    folder: bool = False
+    model: bool = False
+
+
+Output = FrameContract | Artifact
+Outputs = Mapping[str, Output]
+StepResult = pl.DataFrame | Path | Mapping[str, pl.DataFrame | Path]
+
+
+@dataclass(frozen=True)
+class RowWise:
+    """How a step whose rows are independent is cut into parts.
+
+    Args:
+        role: The input whose rows are cut.
+        prepare: Called once, as `prepare(**inputs, **models, options=…, context=…)`, for what all parts share
+            (an index, closed positives, vectors). Must not depend on how the parts are cut.
+        run: Called for each part, as `run(rows, first_row=…, prepared=…, options=…, context=…)`; `first_row` is the
+            ordinal of the part's first row in the whole input, from 0.
+    """
+
+    role: str
+    prepare: Callable[..., Any]
+    run: Callable[..., pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A corpus builder, trainer or evaluator, as a record; never subclassed.
+
+    Args:
+        name: The command's and the recipe's name; the module's and function's with underscores.
+        run: The plain function, called as `run(**inputs, **models, options=…, context=…)`. Frames arrive checked,
+            optional inputs that were not given as None. It returns a frame (or a path that it wrote in
+            `context.workspace`) for a step of one output, or a mapping by output name.
+        options: Its options model.
+        inputs: Input role → what it may hold; the first is the command's positional argument.
+        outputs: Output name → contract or artifact, as these options make them; the first is the main one.
+        models: Model role (the function's parameter) → how it is used.
+        row_wise: How it is cut into parts, if its rows are independent.
+        suffix: What the default output adds to the input's name (`pairs.parquet` → `pairs.SUFFIX.parquet`).
+        files_in_options: Files that these options name; their contents count for being up to date.
+        version: Raised when the output would change for the same input and options.
+    """
+
+    name: str
+    run: Callable[..., StepResult]
+    options: type[StepOptions]
+    inputs: Mapping[str, Input]
+    outputs: Callable[[Any], Outputs]
+    models: Mapping[str, ModelRole] = field(default_factory=dict)
+    row_wise: RowWise | None = None
+    suffix: str = ""
+    files_in_options: Callable[[Any], Sequence[str]] = lambda options: ()
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        names = [*self.inputs, *(role.flag for role in self.models.values()), *self.options.model_fields]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise TypeError(f"step {self.name} uses {', '.join(twice)} for two things")

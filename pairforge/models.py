@@ -1,0 +1,166 @@
+"""What a model is to the rest of the house: protocols to call it by, and an identity that cannot lie.
+
+Steps see models through `Encoder`, `PairScorer` and `TextGenerator` alone. A `ModelRequest` is what the user asked
+for; a `ModelSpec` is what was found, with a digest of the files themselves, so that a fine-tuned checkpoint never
+meets vectors or scores cached for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+DEFAULT_ENCODER = "all-MiniLM-L6-v2"
+
+Floats = npt.NDArray[np.float32]
+
+
+class ModelKind(StrEnum):
+    """The ways a step can use a model."""
+
+    ENCODER = "encoder"
+    SCORER = "scorer"
+    GENERATOR = "generator"
+    WEIGHTS = "weights"
+    """Not loaded for the step: it gets the `ModelSpec` and loads the weights its own way (a trainer's start)."""
+
+
+class Side(StrEnum):
+    """Which side of a search a text stands on; asymmetric models and prompts tell them apart."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+class ModelRequest(BaseModel):
+    """What a user asks for: a model by name or folder, and how it is to be used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[
+        str, Field(min_length=1, description="Model folder, hub name or the embedded all-MiniLM-L6-v2.")
+    ] = DEFAULT_ENCODER
+    revision: Annotated[str | None, Field(description="Hub revision (branch, tag or commit).")] = None
+    query_prompt: Annotated[
+        str | None, Field(description="Text put before every query; the model's own if not given.")
+    ] = None
+    document_prompt: Annotated[
+        str | None, Field(description="Text put before every document; the model's own if not given.")
+    ] = None
+    max_length: Annotated[
+        int | None, Field(ge=1, description="Tokens read of each text; the model's own limit if not given.")
+    ] = None
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"],
+        Field(description="Precision of the weights while encoding."),
+    ] = "float32"
+    device: Annotated[str | None, Field(description="cpu, cuda, cuda:1, mps …; the best one if not given.")] = None
+    batch_size: Annotated[int, Field(ge=1, description="Texts encoded at once.")] = 32
+    trust_remote_code: Annotated[bool, Field(description="Run Python code that comes with the model.")] = False
+
+
+class ModelSpec(BaseModel):
+    """A model that was found: where its files lie and what tells it from every other.
+
+    Args:
+        request: What was asked for.
+        kind: How it will be used.
+        digest: SHA-256 over the names and contents of the model's files (weights, tokenizer, configuration).
+        path: The folder that holds them; None when only a server knows the model.
+        source: Where it was found.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    request: ModelRequest
+    kind: ModelKind
+    digest: str
+    path: Path | None = None
+    source: Literal["folder", "hub cache", "embedded", "hub", "server"] = "folder"
+
+    @property
+    def name(self) -> str:
+        """The name it was asked for by."""
+        return self.request.name
+
+    @property
+    def vector_identity(self) -> str:
+        """Digest of everything but the text (prompt included) that decides a text's vector."""
+        return _digest([self.digest, self.request.max_length, self.request.dtype])
+
+    @property
+    def identity(self) -> str:
+        """Digest of everything that decides this model's output; device and batch size do not count."""
+        output_settings = self.request.model_dump(
+            mode="json", exclude={"name", "revision", "device", "batch_size", "trust_remote_code"}
+        )
+        return _digest([self.digest, self.kind, output_settings])
+
+
+def _digest(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns texts into vectors."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The identity under which vectors may be cached."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in one vector."""
+        ...
+
+    def side_key(self, side: Side) -> str:
+        """What this side adds to a text before encoding (its prompt, its route); equal for sides that encode alike."""
+        ...
+
+    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """A length for each text by which batches may be planned; only their order matters."""
+        ...
+
+    def encode(self, texts: Sequence[str], side: Side) -> Floats:
+        """One batch of texts as unit vectors, float32, shape (len(texts), dimension)."""
+        ...
+
+
+@runtime_checkable
+class PairScorer(Protocol):
+    """Scores pairs of texts together (a cross-encoder)."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The identity under which scores may be cached."""
+        ...
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> Floats:
+        """One score in [0, 1] a pair, higher for closer, shape (len(pairs),)."""
+        ...
+
+
+@runtime_checkable
+class TextGenerator(Protocol):
+    """Answers chats (a language model)."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The identity under which answers may be cached."""
+        ...
+
+    def generate(
+        self, chats: Sequence[Sequence[dict[str, str]]], *, schema: dict[str, Any] | None, seed: int
+    ) -> list[str]:
+        """One answer a chat, in order; JSON that fits `schema` where one is given."""
+        ...

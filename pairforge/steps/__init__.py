@@ -1,0 +1,1 @@
+"""Corpus builders: plain functions from frames to a frame, with their options."""

@@ -1,0 +1,1 @@
+"""Training: a thin, typed layer on the trainers of sentence-transformers."""
