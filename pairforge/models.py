@@ -132,7 +132,7 @@ class Encoder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str], side: Side) -> Floats:
-        """One batch of texts as unit vectors, float32, shape (len(texts), dimension)."""
+        """One batch of texts as the model gives them (not normalised), float32, shape (len(texts), dimension)."""
         ...
 
 
