@@ -1,0 +1,50 @@
+# make quickstart   set up .venv and run the main job once, without a hub or a GPU
+# make test         set up .venv and run the tests
+# make check        everything a commit has to pass
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: quickstart test test-model test-all lint types imports docs docs-check static check wheel clean
+
+quickstart: $(READY)
+	$(BIN)/pairforge run recipes/quickstart.toml
+
+test: $(READY)
+	$(BIN)/pytest
+
+test-model: $(READY)
+	$(BIN)/pytest -m model
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+docs: $(READY)
+	$(BIN)/python -m pairforge.cli.reference docs/commands.md
+
+docs-check: $(READY)
+	$(BIN)/python -m pairforge.cli.reference --check docs/commands.md
+
+static: lint types imports docs-check
+
+check: static test
+
+wheel: $(READY)
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf .venv dist build runs
+
+# One set-up for everything: the versions in constraints.txt are known to work together.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("pairforge needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@touch $(READY)
