@@ -1,0 +1,19 @@
+"""Reading and writing: corpora and JSON, atomically, with content digests. The one home of file formats."""
+
+from pairforge.files.digests import digest_path, digest_source
+from pairforge.files.reading import read_frame, read_frames, source_exists
+from pairforge.files.sources import default_output
+from pairforge.files.writing import atomic_path, read_json, write_frame, write_json
+
+__all__ = [
+    "atomic_path",
+    "default_output",
+    "digest_path",
+    "digest_source",
+    "read_frame",
+    "read_frames",
+    "read_json",
+    "source_exists",
+    "write_frame",
+    "write_json",
+]

@@ -1,0 +1,114 @@
+"""The file formats a corpus may have: told by suffix, each read lazily and written deterministically by polars."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from pairforge.errors import FileError
+
+Compression = Literal["uncompressed", "gzip", "zstd"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to lay a frame in a file.
+
+    Args:
+        family: "parquet", "json lines", "json", "csv" or "tsv".
+        scan: Reads a file lazily; may raise polars' errors, at once or when collected.
+        write: Writes a frame, the same bytes for equal frames; None for a format that is only read.
+        separator: Between the fields of a line, for csv and tsv.
+    """
+
+    family: str
+    scan: Callable[[Path], pl.LazyFrame]
+    write: Callable[[pl.DataFrame, Path], None] | None
+    separator: str = ""
+
+    @property
+    def holds_lists(self) -> bool:
+        """Whether a field may hold a list."""
+        return not self.separator
+
+
+def _scan_parquet(path: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False)
+
+
+def _scan_json_lines(path: Path) -> pl.LazyFrame:
+    # Every row counts for the types: a key that first appears late would otherwise be lost.
+    return pl.scan_ndjson(glob.escape(str(path)), infer_schema_length=None)
+
+
+def _scan_json(path: Path) -> pl.LazyFrame:
+    with path.open("rb") as file:
+        array = file.read(4096).lstrip().startswith(b"[")
+    return pl.read_json(path, infer_schema_length=None).lazy() if array else _scan_json_lines(path)
+
+
+def _scan_separated(path: Path, *, separator: str) -> pl.LazyFrame:
+    return pl.scan_csv(path, separator=separator, glob=False, infer_schema_length=None)
+
+
+def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    # Page boundaries follow the chunks in memory, so equal frames need equal chunks for equal bytes.
+    frame.rechunk().write_parquet(path, compression="zstd", compression_level=3, row_group_size=100_000)
+
+
+def _write_json_lines(frame: pl.DataFrame, path: Path, *, compression: Compression) -> None:
+    frame.rechunk().write_ndjson(path, compression=compression, check_extension=False)
+
+
+def _write_separated(frame: pl.DataFrame, path: Path, *, separator: str, compression: Compression) -> None:
+    frame.rechunk().write_csv(path, separator=separator, compression=compression, check_extension=False)
+
+
+def _formats() -> Mapping[str, Format]:
+    formats = {
+        ".parquet": Format("parquet", _scan_parquet, _write_parquet),
+        ".json": Format("json", _scan_json, None),
+    }
+    compressions: Mapping[str, Compression] = {"": "uncompressed", ".gz": "gzip", ".zst": "zstd"}
+    for ending, compression in compressions.items():
+        json_lines = Format("json lines", _scan_json_lines, partial(_write_json_lines, compression=compression))
+        formats[f".jsonl{ending}"] = formats[f".ndjson{ending}"] = json_lines
+        for family, separator in (("csv", ","), ("tsv", "\t")):
+            formats[f".{family}{ending}"] = Format(
+                family,
+                partial(_scan_separated, separator=separator),
+                partial(_write_separated, separator=separator, compression=compression),
+                separator,
+            )
+    return formats
+
+
+FORMATS = _formats()
+"""Every known format by its suffix."""
+
+KNOWN_SUFFIXES = ".parquet, .jsonl or .ndjson, .csv, .tsv (the last four also with .gz or .zst) and .json"
+
+
+def suffix_of(path: Path) -> str:
+    """The known suffix a name ends with (".parquet", ".jsonl.gz"), lower case; "" if it has none."""
+    name = path.name.lower()
+    return max((suffix for suffix in FORMATS if name.endswith(suffix) and name != suffix), key=len, default="")
+
+
+def format_of(path: Path) -> Format:
+    """The format that a path's suffix names.
+
+    Raises:
+        FileError: the suffix is unknown.
+    """
+    suffix = suffix_of(path)
+    if not suffix:
+        shown = "".join(path.suffixes[-2:]) or "none"
+        raise FileError(f"{path}: its suffix ({shown}) names no known format. Use {KNOWN_SUFFIXES}.")
+    return FORMATS[suffix]

@@ -1,0 +1,166 @@
+"""Writing: whole or not at all, the same bytes for the same content."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pairforge.errors import FileError
+from pairforge.files.digests import digest_bytes
+from pairforge.files.formats import format_of
+from pairforge.files.sources import PARTIAL, check_readable
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write a file or a folder at; it takes the target's place when the block ends well.
+
+    What was written is flushed to the disk before it is renamed. On any error, Ctrl-C included, it is removed and the
+    target stays as it was. A killed process leaves at most a hidden `.NAME.partial-RANDOM`, which nothing reads.
+    Missing parent folders are made. A folder that replaces another is for a moment absent, never half written.
+
+    Raises:
+        FileError: the place may not be written, the disk is full, nothing was written, or a file would replace a folder
+            or a folder a file.
+    """
+    temporary = target.with_name(f".{target.name}{PARTIAL}{secrets.token_hex(6)}")
+    try:
+        with _said_plainly(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with _said_plainly(target):
+            _put_in_place(temporary, target)
+    finally:
+        _remove(temporary)
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> str:
+    """Write a frame in the format that the path's suffix names, atomically; equal frames give identical bytes.
+
+    Returns:
+        The SHA-256 of the file, as `digest_path` gives it.
+
+    Raises:
+        FileError: the suffix is unknown, the format cannot hold a column, or the file cannot be written.
+    """
+    written_as = format_of(path)
+    if written_as.write is None:
+        raise FileError(f"{path}: .json is read, but not written. Write .jsonl or .parquet.")
+    _check_target(path)
+    if not written_as.holds_lists:
+        _refuse_lists(frame, path, written_as.family)
+    with atomic_path(path) as temporary:
+        try:
+            written_as.write(frame, temporary)
+            return digest_bytes(temporary)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise FileError(_write_fault(path, error)) from error
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Write a JSON value, indented, atomically.
+
+    Raises:
+        FileError: the file cannot be written.
+    """
+    _check_target(path)
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    with atomic_path(path) as temporary, _said_plainly(path):
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        FileError: it is missing, unreadable, empty, not UTF-8 or not JSON.
+    """
+    check_readable(path)
+    try:
+        return json.loads(path.read_bytes().decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: is not UTF-8 (byte {error.start + 1}). Convert it.") from None
+    except json.JSONDecodeError as error:
+        raise FileError(f"{path}: is not valid JSON at line {error.lineno} ({error.msg}). Mend or remove it.") from None
+
+
+def _check_target(path: Path) -> None:
+    if path.is_dir():
+        raise FileError(f"{path}: is a folder, but a file is to be written there. Name a file with -o.")
+
+
+def _refuse_lists(frame: pl.DataFrame, path: Path, family: str) -> None:
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Binary]
+    if nested:
+        raise FileError(
+            f"{path}: {family} cannot hold column '{nested[0]}' of type {frame.schema[nested[0]]}. "
+            "Write .parquet or .jsonl."
+        )
+
+
+def _put_in_place(temporary: Path, target: Path) -> None:
+    if not temporary.exists():
+        raise FileError(f"{target}: nothing was written for it.")
+    if target.exists() and temporary.is_dir() != target.is_dir():
+        there, wanted = ("folder", "file") if target.is_dir() else ("file", "folder")
+        raise FileError(f"{target}: is a {there}, but a {wanted} is to be written there. Name another place with -o.")
+    _flush(temporary)
+    if target.is_dir() and not target.is_symlink():
+        replaced = target.with_name(f".{target.name}{PARTIAL}{secrets.token_hex(6)}")
+        target.rename(replaced)
+        temporary.rename(target)
+        _remove(replaced)
+    else:
+        temporary.replace(target)
+    _flush_entry(target.parent)
+
+
+def _flush(path: Path) -> None:
+    for parent, _, names in os.walk(path):
+        for name in names:
+            _flush_entry(Path(parent, name))
+    _flush_entry(path)
+
+
+def _flush_entry(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _said_plainly(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError(_write_fault(target, error)) from error
+
+
+def _write_fault(target: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return f"{target}: may not be written by this user. Name another place with -o."
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return f"{target}: lies below a file, not a folder. Name another place with -o."
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in reason
+    if full:
+        return f"{target}: cannot be written, the disk is full. Free some space or name another place with -o."
+    return f"{target}: cannot be written ({reason}). Name another place with -o."
