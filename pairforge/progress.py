@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress(Protocol):
@@ -19,3 +23,75 @@ class Progress(Protocol):
 def silent(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """Show nothing."""
     yield lambda done: None
+
+
+@contextmanager
+def terminal(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar where stderr is a terminal, else (a log file, a pipe) a line about every ten seconds.
+
+    Args:
+        label: What is being done ("encode documents").
+        total: Units there are; 0 where nobody knows.
+        unit: What is counted, in the plural ("texts").
+    """
+    opened = _bar if sys.stderr.isatty() else _lines
+    with opened(label, total, unit) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    from rich import progress as bars  # noqa: PLC0415 - a tenth of a second that a quiet run need not spend
+    from rich.console import Console  # noqa: PLC0415
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.TextColumn("{task.completed:,.0f}" + (f" of {total:,}" if total else "") + f" {unit}"),
+        bars.TextColumn("{task.fields[rate]}"),
+        bars.TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    started = time.monotonic()
+    with bars.Progress(*columns, console=Console(stderr=True)) as shown:
+        task = shown.add_task(label, total=total or None, rate="")
+
+        def advance(done: int) -> None:
+            so_far = shown.tasks[0].completed + done
+            shown.update(task, advance=done, rate=_rate(so_far, time.monotonic() - started))
+
+        yield advance
+
+
+@contextmanager
+def _lines(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    started = last_line = time.monotonic()
+    so_far = 0
+
+    def advance(done: int) -> None:
+        nonlocal so_far, last_line
+        so_far += done
+        now = time.monotonic()
+        if now - last_line >= _SECONDS_BETWEEN_LINES:
+            last_line = now
+            print(progress_line(label, so_far, total, unit, now - started), file=sys.stderr, flush=True)  # noqa: T201
+
+    yield advance
+
+
+def progress_line(label: str, done: int, total: int, unit: str, seconds: float) -> str:
+    """One line of a log: how much is done, how fast, and for how long it will go on at that rate."""
+    share = f" of {total:,} {unit} ({done / total:.0%})" if total else f" {unit}"
+    left = f", {_duration((total - done) * seconds / done)} left" if done and total > done else ""
+    return f"{label}: {done:,}{share}, {_rate(done, seconds)}{left}"
+
+
+def _rate(done: float, seconds: float) -> str:
+    rate = done / seconds if seconds > 0 else 0.0
+    return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s"
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"
