@@ -1,0 +1,131 @@
+"""What an evaluation found: models of its JSON file, and the table that a terminal shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pairforge.errors import FileError
+from pairforge.evaluation.statistics import Estimate
+from pairforge.files import read_json
+
+SHOWN_METRICS = ("spearman_cosine", "pearson_cosine")
+"""The metrics that the table shows and by which models are compared."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelScores(_Record):
+    """One model's scores on one task.
+
+    Args:
+        model: The name it was asked for by.
+        identity: Digest of everything that decides its output.
+        metrics: Metric (`spearman_cosine` …) → value and interval, each in [-1, 1].
+    """
+
+    model: str
+    identity: str
+    metrics: dict[str, Estimate]
+
+
+class Difference(_Record):
+    """How far a model is ahead of the first one, on the same resampled rows.
+
+    Args:
+        model: The model.
+        baseline: The first model.
+        metric: The metric compared.
+        value: The model's value less the baseline's, on all rows.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        excludes_zero: Whether zero lies outside the interval.
+    """
+
+    model: str
+    baseline: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    excludes_zero: bool
+
+
+class TaskResults(_Record):
+    """All models' scores on one task.
+
+    Args:
+        task: The task as it was named.
+        source: Where its rows came from.
+        rows: Pairs evaluated.
+        models: Scores by model, in the order given.
+        differences: Every later model against the first.
+    """
+
+    task: str
+    source: str
+    rows: int
+    models: tuple[ModelScores, ...]
+    differences: tuple[Difference, ...] = ()
+
+
+class Evaluation(_Record):
+    """Everything one evaluation found; numbers are rounded to six decimals.
+
+    Args:
+        confidence: Share of the resamples that each interval holds.
+        bootstrap_samples: Resamples drawn.
+        seed: Seed of the resamples.
+        tasks: Results by task, in the order given.
+    """
+
+    confidence: float
+    bootstrap_samples: int
+    seed: int
+    tasks: tuple[TaskResults, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The value that is written to the results file."""
+        return self.model_dump(mode="json")
+
+
+def read_results(path: Path) -> Evaluation:
+    """Read a results file.
+
+    Raises:
+        FileError: it cannot be read, or holds no results.
+    """
+    value = read_json(path)
+    try:
+        return Evaluation.model_validate(value)
+    except ValidationError:
+        raise FileError(f"{path}: holds no results of an evaluation; make it anew with pairforge evaluate.") from None
+
+
+def results_table(results: Evaluation) -> list[dict[str, str]]:
+    """One row a task and model: heading → text; the last column stands only where models are compared."""
+    compared = any(task.differences for task in results.tasks)
+    return [_table_row(task, place, compared) for task in results.tasks for place in range(len(task.models))]
+
+
+def _table_row(task: TaskResults, place: int, compared: bool) -> dict[str, str]:
+    scores = task.models[place]
+    shown = {metric.replace("_", " ").capitalize(): _estimate(scores.metrics[metric]) for metric in SHOWN_METRICS}
+    row = {"Task": task.task, "Rows": f"{task.rows:,}", "Model": scores.model} | shown
+    return row | {"Against the first (Spearman)": _difference(task, place)} if compared else row
+
+
+def _estimate(estimate: Estimate) -> str:
+    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
+
+
+def _difference(task: TaskResults, place: int) -> str:
+    if place == 0:
+        return "–"
+    found = [difference for difference in task.differences if difference.metric == SHOWN_METRICS[0]][place - 1]
+    clear = "" if found.excludes_zero else ", unclear"
+    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}{clear})"
