@@ -1,0 +1,78 @@
+"""The batches of an epoch, as its seed and number alone decide them, so that a resumed run meets the same ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from sentence_transformers.base.sampler import DefaultBatchSampler
+
+Codes = npt.NDArray[np.int64]
+
+
+def text_codes(rows: pl.DataFrame) -> Codes:
+    """One number for each text, shape (rows, text columns); texts that differ in case or outer blanks share one."""
+    columns = [
+        rows[name].str.strip_chars().str.to_lowercase() for name in rows.columns if rows[name].dtype == pl.String
+    ]
+    stacked = pl.concat([column.alias("text") for column in columns]).rank("dense").cast(pl.Int64)
+    return stacked.to_numpy().reshape(len(columns), rows.height).T
+
+
+class EpochBatches(DefaultBatchSampler):  # type: ignore[misc]
+    """Shuffled batches; with codes, no two rows of a batch share one.
+
+    sentence-transformers' own samplers go on drawing from one generator, so that an epoch resumed in the middle of
+    a run meets another order, and look every row up in the dataset for its texts.
+    """
+
+    def __init__(self, dataset: Any, batch_size: int, *, seed: int, codes: Codes | None = None) -> None:
+        super().__init__(dataset, batch_size=batch_size, drop_last=False, seed=seed)
+        self.rows = len(dataset)
+        self.codes = codes
+
+    def __len__(self) -> int:
+        return math.ceil(self.rows / int(self.batch_size))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.rows)
+        if self.codes is None:
+            yield from (order[i : i + self.batch_size].tolist() for i in range(0, self.rows, self.batch_size))
+        else:
+            yield from distinct_batches(order, self.codes, self.batch_size)[: len(self)]
+
+
+def distinct_batches(order: npt.NDArray[np.int64], codes: Codes, batch_size: int) -> list[list[int]]:
+    """Batches filled in the given order of rows, in which no code comes twice.
+
+    Each row goes to the first batch with room that lies after the last one to hold any of its codes. There are at
+    least rows / batch_size of them; where texts repeat much, the last ones are small.
+    """
+    batches: list[list[int]] = []
+    next_open: list[int] = []
+    last_batch: dict[int, int] = {}
+    for row, row_codes in zip(order.tolist(), codes[order].tolist(), strict=True):
+        place = _first_open(next_open, 1 + max(last_batch.get(code, -1) for code in row_codes))
+        if place == len(batches):
+            batches.append([])
+            next_open.append(place)
+        batches[place].append(row)
+        if len(batches[place]) == batch_size:
+            next_open[place] = place + 1
+        last_batch.update(dict.fromkeys(row_codes, place))
+    return batches
+
+
+def _first_open(next_open: list[int], place: int) -> int:
+    """The first batch from `place` on with room; shortens the way there for the next to ask."""
+    way = []
+    while place < len(next_open) and next_open[place] != place:
+        way.append(place)
+        place = next_open[place]
+    for passed in way:
+        next_open[passed] = place
+    return place

@@ -1,0 +1,199 @@
+"""One training run on a checked corpus: model, loss and trainer set up, run and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import polars as pl
+import torch
+import transformers
+from safetensors.torch import save_file
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+from sentence_transformers.sentence_transformer import losses as library
+from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
+
+from pairforge.errors import ModelError, OptionsError
+from pairforge.frames import LABELLED_PAIR, ColumnKind
+from pairforge.progress import Progress
+from pairforge.training.batches import text_codes
+from pairforge.training.checkpoints import newest_complete
+from pairforge.training.libraries import quiet
+from pairforge.training.losses import BaseKind
+from pairforge.training.plan import TrainingPlan
+from pairforge.training.trainer import ExactTrainer, RunWatch, head_tensors
+
+SOFTMAX_HEAD = "softmax_head.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a training did.
+
+    Args:
+        model: The folder of the trained model.
+        precision: The arithmetic used.
+        final_loss: Mean loss of the last steps.
+        dev_scores: Step → Spearman cosine on the dev pairs; step 0 is the start.
+        best_step: The step whose weights were kept; None without dev pairs.
+        resumed_at: The step that an earlier run had reached; None for a run in one go.
+    """
+
+    model: Path
+    precision: str
+    final_loss: float
+    dev_scores: Mapping[int, float]
+    best_step: int | None
+    resumed_at: int | None
+
+
+def fit(plan: TrainingPlan, folder: Path, progress: Progress) -> TrainingOutcome:
+    """Train in `folder`, from its newest complete checkpoint if it has one, and save the model in `folder/model`.
+
+    Raises:
+        ModelError: the model cannot be loaded, or the loss is no number any more.
+        OptionsError: the hardware lacks the precision or device that was asked for.
+    """
+    with quiet(), progress("training", plan.steps, "steps") as advance:
+        transformers.set_seed(plan.options.seed)
+        model = load_trainable(plan)
+        precision = _precision(plan, model.device.type)
+        watch = RunWatch(advance, _dev_evaluator(plan), plan.eval_steps)
+        trainer = _trainer(plan, model, folder / "checkpoints", precision, watch)
+        checkpoint = newest_complete(folder / "checkpoints")
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        if watch.best_weights is not None and watch.best_step != plan.steps:
+            model.load_state_dict(watch.best_weights)
+        _save(model, trainer.loss, folder / "model")
+    resumed_at = None if checkpoint is None else int(checkpoint.name.rsplit("-", 1)[1])
+    return TrainingOutcome(
+        folder / "model", precision, trainer.final_loss, watch.dev_scores, watch.best_step, resumed_at
+    )
+
+
+def load_trainable(plan: TrainingPlan) -> SentenceTransformer:
+    """The base model in fp32, with the prompts and the length that this training gives it."""
+    request = plan.base.request
+    try:
+        model = SentenceTransformer(
+            str(plan.base.path),
+            device=request.device,
+            trust_remote_code=request.trust_remote_code,
+            local_files_only=True,
+        )
+    except Exception as fault:
+        reason = " ".join(str(fault).split())[:300]
+        raise ModelError(
+            f"{plan.base.name}: {plan.base.path} cannot be loaded as a sentence encoder ({reason})."
+        ) from fault
+    max_length = plan.options.max_length or request.max_length
+    if max_length is not None:
+        model.max_seq_length = max_length
+    for name, prompt in (("query", request.query_prompt), ("document", request.document_prompt)):
+        if prompt is not None:
+            model.prompts[name] = prompt
+    return model.float()
+
+
+def _precision(plan: TrainingPlan, device: str) -> str:
+    asked = plan.options.precision
+    if asked == "fp16" and device != "cuda":
+        raise OptionsError(f"precision fp16 needs a CUDA GPU, but the device is {device}; choose fp32 or bf16.")
+    if asked != "auto":
+        return asked
+    if device != "cuda" or plan.kind is BaseKind.STATIC:
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def _dev_evaluator(plan: TrainingPlan) -> EmbeddingSimilarityEvaluator | None:
+    if plan.dev is None:
+        return None
+    return EmbeddingSimilarityEvaluator(
+        plan.dev["sentence1"].to_list(),
+        plan.dev["sentence2"].to_list(),
+        plan.dev["score"].to_list(),
+        similarity_fn_names=["cosine"],
+        main_similarity="cosine",
+        write_csv=False,
+    )
+
+
+def _trainer(
+    plan: TrainingPlan, model: SentenceTransformer, checkpoints: Path, precision: str, watch: RunWatch
+) -> ExactTrainer:
+    options = plan.options
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=plan.steps,
+        per_device_train_batch_size=options.batch_size,
+        learning_rate=plan.learning_rate,
+        lr_scheduler_type="constant_with_warmup" if options.schedule == "constant" else options.schedule,
+        warmup_steps=plan.warmup_steps,
+        weight_decay=options.weight_decay,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        seed=options.seed,
+        prompts=_prompts(plan),
+        save_strategy="no" if options.save_steps is None else "steps",
+        save_steps=options.save_steps or plan.steps,
+        use_cpu=model.device.type == "cpu",
+        dataloader_pin_memory=model.device.type == "cuda",
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+    )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # DataParallel would change the batch; torchrun is the way to many GPUs
+    codes = text_codes(plan.rows) if options.distinct_batches and plan.choice.loss.in_batch else None
+    trainer = ExactTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=_dataset(plan),
+        loss=_loss(plan, model),
+        codes=codes,
+        watch=watch,
+    )
+    trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
+    return trainer
+
+
+def _dataset(plan: TrainingPlan) -> datasets.Dataset:
+    rows = plan.rows
+    if plan.choice.shape is LABELLED_PAIR and plan.choice.loss.num_labels is None:
+        rows = rows.with_columns(pl.col("label").cast(pl.Float64))
+    # A given fingerprint: the library would hash all texts for one that nothing reads.
+    return datasets.Dataset(datasets.table.InMemoryTable(rows.rechunk().to_arrow()), fingerprint="corpus")
+
+
+def _loss(plan: TrainingPlan, model: SentenceTransformer) -> torch.nn.Module:
+    loss = plan.choice.loss
+    keywords: dict[str, Any] = dict(loss.settings(plan.options))
+    if loss.num_labels is not None:
+        keywords["num_labels"] = loss.num_labels[plan.choice.shape.name]
+        keywords["embedding_dimension"] = model.get_embedding_dimension()
+    built: torch.nn.Module = getattr(library, loss.class_name)(model, **keywords)
+    return built
+
+
+def _prompts(plan: TrainingPlan) -> dict[str, str] | None:
+    """The query prompt goes before the first text of a row, the document prompt before the others."""
+    query, document = plan.base.request.query_prompt, plan.base.request.document_prompt
+    texts = [
+        name
+        for column in plan.choice.shape.columns
+        if column.kind is ColumnKind.TEXT
+        for name in column.names_in(plan.rows.columns)
+    ]
+    prompts = {name: prompt for name, prompt in zip(texts, [query] + [document] * len(texts), strict=False) if prompt}
+    return prompts or None
+
+
+def _save(model: SentenceTransformer, loss: torch.nn.Module, folder: Path) -> None:
+    model.save_pretrained(str(folder), create_model_card=False)
+    head = head_tensors(loss)
+    if head:
+        save_file(head, folder / SOFTMAX_HEAD)

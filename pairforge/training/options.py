@@ -1,0 +1,142 @@
+"""The options of training and of fresh models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pairforge.execution.step import SeededOptions
+from pairforge.training.losses import FULL_NAMES, LOSSES
+
+LossName = Annotated[
+    Literal[
+        "auto",
+        "multiple-negatives-ranking",
+        "mnr",
+        "cached-multiple-negatives-ranking",
+        "cached-mnr",
+        "triplet",
+        "contrastive",
+        "cosine-similarity",
+        "cosine",
+        "cosent",
+        "softmax",
+    ],
+    AfterValidator(lambda name: FULL_NAMES.get(name, name)),
+]
+"""A loss by its full or short name; always the full one once validated, so that both mean the same run."""
+
+
+class TrainOptions(SeededOptions):
+    """How a model is trained."""
+
+    loss: Annotated[
+        LossName,
+        Field(description="What to learn; auto chooses by the corpus' shape: positives mnr, scores cosent, labels 0/1 "
+                          "contrastive, NLI softmax."),
+    ] = "auto"  # fmt: skip
+    epochs: Annotated[float, Field(gt=0, description="Times the corpus is gone through; may be a fraction.")] = 1.0
+    max_steps: Annotated[
+        int | None, Field(ge=1, description="Train exactly this many batches, whatever the epochs.")
+    ] = None
+    batch_size: Annotated[int, Field(ge=1, description="Rows in a batch; mnr learns more from larger ones.")] = 32
+    learning_rate: Annotated[
+        float | None,
+        Field(gt=0, description="Peak learning rate; 2e-5 for transformers and 0.1 for static models if not given."),
+    ] = None
+    schedule: Annotated[
+        Literal["linear", "cosine", "constant"],
+        Field(description="How the learning rate goes on after the warm-up: down to zero in a line or a half cosine, "
+                          "or not at all."),
+    ] = "linear"  # fmt: skip
+    warmup_ratio: Annotated[
+        float, Field(ge=0, lt=1, description="Share of the steps over which the learning rate rises to its peak.")
+    ] = 0.1
+    warmup_steps: Annotated[
+        int | None, Field(ge=0, description="Steps over which the learning rate rises; instead of the ratio.")
+    ] = None
+    weight_decay: Annotated[float, Field(ge=0, description="Weight decay of AdamW.")] = 0.0
+    scale: Annotated[
+        float | None, Field(gt=0, description="Inverse temperature of mnr, cached-mnr and cosent; 20 if not given.")
+    ] = None
+    margin: Annotated[
+        float | None,
+        Field(gt=0, description="Margin of triplet (Euclidean distance, 5 if not given) and contrastive "
+                                "(cosine distance, 0.5)."),
+    ] = None  # fmt: skip
+    mini_batch_size: Annotated[
+        int | None, Field(ge=1, description="Rows that cached-mnr holds in memory at once; 32 if not given.")
+    ] = None
+    max_length: Annotated[
+        int | None, Field(ge=1, description="Tokens read of each text; the model's own limit if not given.")
+    ] = None
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"],
+        Field(description="Arithmetic of the forward pass; auto is bf16 or fp16 on a GPU that has it and fp32 "
+                          "elsewhere and for static models. Weights are trained and saved in fp32."),
+    ] = "auto"  # fmt: skip
+    distinct_batches: Annotated[
+        bool,
+        Field(description="Never put two rows that share a text in one batch of a loss that takes its negatives from "
+                          "the batch."),
+    ] = True  # fmt: skip
+    eval_steps: Annotated[
+        int | None,
+        Field(ge=1, description="Steps between two scores on the dev pairs; a tenth of the run if not given."),
+    ] = None
+    save_steps: Annotated[
+        int | None,
+        Field(ge=1, description="Steps between two checkpoints to resume from; one every five minutes if not given."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _only_what_the_loss_uses(self) -> TrainOptions:
+        if self.loss != "auto":
+            used = {parameter.option for parameter in LOSSES[self.loss].parameters}
+            for option in ("scale", "margin", "mini_batch_size"):
+                if getattr(self, option) is not None and option not in used:
+                    raise ValueError(
+                        f"the {self.loss} loss has no {option} (it has: {', '.join(sorted(used)) or 'none to set'})"
+                    )
+        return self
+
+
+class InitModelOptions(SeededOptions):
+    """What a fresh model looks like."""
+
+    kind: Annotated[
+        Literal["static", "transformer"],
+        Field(description="static: a table of word-piece vectors that are averaged; transformer: a small BERT.",
+              json_schema_extra={"positional": True}),
+    ]  # fmt: skip
+    dimension: Annotated[
+        int | None, Field(ge=1, description="Numbers in a vector; 512 for static, 256 for transformer if not given.")
+    ] = None
+    layers: Annotated[int, Field(ge=1, description="Layers of the transformer.")] = 2
+    heads: Annotated[int, Field(ge=1, description="Attention heads in each layer of the transformer.")] = 4
+    pooling: Annotated[
+        Literal["mean", "cls", "max"], Field(description="How the transformer's token vectors become one.")
+    ] = "mean"
+    max_length: Annotated[
+        int | None,
+        Field(ge=3, description="Tokens read of each text; all for static and 256 for transformer if not given."),
+    ] = None
+    tokenizer_from: Annotated[
+        Literal["model", "corpus"],
+        Field(description="Take the tokenizer of a model, or train a WordPiece one on the corpus."),
+    ] = "model"
+    vocabulary_size: Annotated[
+        int, Field(ge=100, description="Word pieces at most, when the tokenizer is trained on the corpus.")
+    ] = 30000
+
+    @model_validator(mode="after")
+    def _heads_divide_the_dimension(self) -> InitModelOptions:
+        if self.kind == "transformer" and self.vector_size % self.heads:
+            raise ValueError(f"the dimension ({self.vector_size}) is no multiple of the heads ({self.heads})")
+        return self
+
+    @property
+    def vector_size(self) -> int:
+        """The dimension, chosen by kind where it was not given."""
+        return self.dimension or (512 if self.kind == "static" else 256)

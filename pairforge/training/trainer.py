@@ -1,0 +1,147 @@
+"""sentence-transformers' trainer, so that a killed run goes on exactly where it was, quietly."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
+from transformers import TrainerCallback
+
+from pairforge.errors import ModelError
+from pairforge.training.batches import Codes, EpochBatches
+from pairforge.training.checkpoints import mark_complete, notes_of
+
+_SECONDS_BETWEEN_CHECKPOINTS = 300
+_STEPS_BETWEEN_LOSS_CHECKS_ON_GPU = 10  # reading a loss waits for the GPU
+_HEAD_FILE = "loss.safetensors"
+_BEST_FILE = "best.safetensors"
+
+
+class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
+    """Trains on `EpochBatches`, stops at a loss that is no number, and checkpoints all that a resumed run needs.
+
+    sentence-transformers leaves the loss's own parameters out of its checkpoints, counts a checkpoint that a kill
+    cut short, and writes a model card with each.
+    """
+
+    def __init__(self, *, codes: Codes | None, watch: RunWatch, **arguments: Any) -> None:
+        self._codes = codes
+        self._watch = watch
+        self._recent_losses: deque[torch.Tensor] = deque(maxlen=20)
+        super().__init__(callbacks=[watch], **arguments)
+
+    @property
+    def final_loss(self) -> float:
+        """Mean loss of the last steps, at most 20."""
+        return float(torch.stack(list(self._recent_losses)).mean()) if self._recent_losses else math.nan
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """No model card: it would tokenise the corpus for its statistics, and the manifest says more."""
+
+    def get_batch_sampler(self, dataset: Any, batch_size: int, *unused: Any, **also_unused: Any) -> EpochBatches:
+        """The batches of the epoch that `set_epoch` names."""
+        return EpochBatches(dataset, batch_size, seed=self.args.seed, codes=self._codes)
+
+    def training_step(self, *arguments: Any, **keywords: Any) -> torch.Tensor:
+        """One step; its loss must be a number."""
+        loss: torch.Tensor = super().training_step(*arguments, **keywords)
+        self._recent_losses.append(loss.detach())
+        step = self.state.global_step
+        looks = loss.device.type == "cpu" or step % _STEPS_BETWEEN_LOSS_CHECKS_ON_GPU == 0
+        if looks and not torch.isfinite(loss):
+            raise ModelError(
+                f"the loss became {float(loss)} at step {step + 1:,}, learning rate {self.args.learning_rate:g}; lower "
+                "the rate with --learning-rate, lengthen the warm-up or train with --precision fp32."
+            )
+        return loss
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        checkpoint = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        head = head_tensors(self.loss)
+        if head:
+            save_file(head, checkpoint / _HEAD_FILE)
+        if self._watch.best_weights is not None:
+            save_file(self._watch.best_weights, checkpoint / _BEST_FILE)
+        mark_complete(checkpoint, {"dev_scores": self._watch.dev_scores})
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        super()._load_from_checkpoint(checkpoint_path)
+        checkpoint = Path(checkpoint_path)
+        if (checkpoint / _HEAD_FILE).exists():
+            self.loss.load_state_dict(load_file(checkpoint / _HEAD_FILE), strict=False)
+        if (checkpoint / _BEST_FILE).exists():
+            self._watch.best_weights = load_file(checkpoint / _BEST_FILE)
+        self._watch.dev_scores = {int(step): score for step, score in notes_of(checkpoint)["dev_scores"].items()}
+
+
+class RunWatch(TrainerCallback):  # type: ignore[misc]
+    """Shows progress, scores the dev pairs and keeps the best weights, and asks for a checkpoint now and then.
+
+    Args:
+        advance: Called with the steps done since the last call.
+        dev: Scores a model on the dev pairs; None where there are none.
+        eval_steps: Steps between two scores; the last step is always scored.
+    """
+
+    def __init__(
+        self, advance: Callable[[int], None], dev: EmbeddingSimilarityEvaluator | None, eval_steps: int
+    ) -> None:
+        self.dev_scores: dict[int, float] = {}
+        self.best_weights: dict[str, torch.Tensor] | None = None
+        self._advance = advance
+        self._dev = dev
+        self._eval_steps = eval_steps
+        self._saved_at = time.monotonic()
+
+    @property
+    def best_step(self) -> int | None:
+        """The step, after the start, with the best dev score; the earlier one of equals."""
+        trained = {step: score for step, score in self.dev_scores.items() if step > 0 and not math.isnan(score)}
+        return max(trained, key=lambda step: (trained[step], -step), default=None)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **also: Any) -> None:
+        """Show the steps that an earlier run did, or score the untrained start."""
+        if state.global_step:
+            self._advance(state.global_step)
+        else:
+            self._score(also["model"], 0)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **also: Any) -> None:
+        """Count the step, score it if its turn has come and ask for a checkpoint if the last one is old."""
+        self._advance(1)
+        if state.global_step % self._eval_steps == 0 or state.global_step == state.max_steps:
+            self._score(also["model"], state.global_step)
+        if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS and args.save_strategy == "no":
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **also: Any) -> None:
+        """Note the time of the checkpoint."""
+        self._saved_at = time.monotonic()
+
+    def _score(self, model: SentenceTransformer, step: int) -> None:
+        if self._dev is None:
+            return
+        self.dev_scores[step] = float(self._dev(model)["spearman_cosine"])
+        if self.best_step == step > 0:
+            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+
+
+def head_tensors(loss: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The loss's own parameters, without those of the model that it trains."""
+    return {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in loss.state_dict().items()
+        if not name.startswith("model.")
+    }
