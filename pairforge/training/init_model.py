@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ from pairforge.frames import (
     SCORED_PAIR,
     TEXT,
     TRIPLET,
-    ColumnKind,
     detect_shape,
 )
 from pairforge.models import ModelKind, ModelSpec
@@ -97,12 +95,10 @@ def _trained_tokenizer(corpus: pl.DataFrame | None, options: InitModelOptions) -
     return train_wordpieces(_texts(corpus), options.vocabulary_size)
 
 
-def _texts(corpus: pl.DataFrame) -> Iterator[str]:
+def _texts(corpus: pl.DataFrame) -> list[str]:
     shape = detect_shape(corpus, "the corpus", TEXT_SHAPES)
-    for column in shape.columns:
-        if column.kind is ColumnKind.TEXT:
-            for name in column.names_in(corpus.columns):
-                yield from corpus[name].unique(maintain_order=True)
+    columns = [corpus[name].alias("text") for name in shape.view(corpus).select(pl.col(pl.String)).columns]
+    return pl.concat(columns).unique(maintain_order=True).to_list()
 
 
 STEP = Step(

@@ -1,0 +1,54 @@
+import numpy as np
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairforge.training.batches import EpochBatches, distinct_batches, text_codes
+
+codes_tables = st.integers(1, 3).flatmap(
+    lambda width: st.lists(st.lists(st.integers(0, 12), min_size=width, max_size=width), min_size=1, max_size=60)
+)
+
+
+@given(codes_tables, st.integers(1, 9), st.integers(0, 5))
+def test_each_row_comes_once_and_no_text_twice_in_a_batch(table: list[list[int]], batch_size: int, seed: int):
+    codes = np.array(table)
+    order = np.random.default_rng(seed).permutation(len(table))
+    batches = distinct_batches(order, codes, batch_size)
+    assert sorted(row for batch in batches for row in batch) == list(range(len(table)))
+    for batch in batches:
+        texts = [code for row in batch for code in set(table[row])]
+        assert len(texts) == len(set(texts))
+        assert 0 < len(batch) <= batch_size
+
+
+@given(st.integers(1, 100), st.integers(1, 20), st.integers(0, 3))
+def test_rows_of_distinct_texts_fill_batches_in_order(rows: int, batch_size: int, epoch: int):
+    codes = np.arange(2 * rows).reshape(rows, 2)
+    free, distinct = (EpochBatches(range(rows), batch_size, seed=3, codes=given) for given in (None, codes))
+    for batches in (free, distinct):
+        batches.set_epoch(epoch)
+    assert list(free) == list(distinct)
+    assert len(list(free)) == len(free)
+
+
+def test_epoch_number_and_seed_alone_decide_the_order():
+    first, later = (EpochBatches(range(50), 8, seed=1) for _ in range(2))
+    list(first)
+    for batches in (first, later):
+        batches.set_epoch(2)
+    assert list(first) == list(later)
+    later.set_epoch(3)
+    assert list(first) != list(later)
+
+
+def test_epoch_has_the_promised_number_of_batches_when_texts_repeat():
+    batches = EpochBatches(range(10), 4, seed=0, codes=np.array([[0, i + 1] for i in range(10)]))
+    assert [len(batch) for batch in batches] == [1, 1, 1]
+
+
+def test_texts_are_told_apart_across_columns_but_not_by_case_or_outer_blanks():
+    codes = text_codes(pl.DataFrame({"anchor": ["A cat", "dog"], "positive": ["dog ", "a cat"], "score": [1.0, 2.0]}))
+    assert codes.shape == (2, 2)
+    assert codes[0].tolist() == codes[1][::-1].tolist()
+    assert len(set(codes[0].tolist())) == 2

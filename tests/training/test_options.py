@@ -1,0 +1,27 @@
+import pytest
+from pydantic import ValidationError
+
+from pairforge.training.options import InitModelOptions, TrainOptions
+
+
+def test_short_and_full_loss_names_are_the_same_options():
+    assert TrainOptions(loss="mnr") == TrainOptions(loss="multiple-negatives-ranking")
+
+
+@pytest.mark.parametrize("options", [TrainOptions, InitModelOptions])
+def test_every_option_is_described(options: type):
+    assert all(field.description for field in options.model_fields.values())
+
+
+def test_setting_that_the_loss_does_not_have_is_refused():
+    with pytest.raises(ValidationError, match=r"the triplet loss has no scale \(it has: margin\)"):
+        TrainOptions(loss="triplet", scale=10)
+    with pytest.raises(ValidationError, match="it has: none to set"):
+        TrainOptions(loss="softmax", margin=1)
+    assert TrainOptions(loss="cosent", scale=10).scale == 10
+
+
+def test_heads_must_divide_the_dimension_of_a_transformer():
+    with pytest.raises(ValidationError, match=r"the dimension \(10\) is no multiple of the heads \(4\)"):
+        InitModelOptions(kind="transformer", dimension=10)
+    assert InitModelOptions(kind="static", dimension=10).vector_size == 10

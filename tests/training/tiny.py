@@ -1,0 +1,40 @@
+"""Tiny corpora of every shape that trains, and model specs of folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from pairforge.models import ModelKind, ModelRequest, ModelSpec
+
+ANIMALS = ("cat", "dog", "horse", "bird", "fish", "mouse", "cow", "sheep")
+DEEDS = ("sleeps", "runs", "eats", "sings", "waits", "jumps")
+
+
+def spec_of(folder: Path, **request: object) -> ModelSpec:
+    return ModelSpec(
+        request=ModelRequest.model_validate({"name": str(folder), **request}),
+        kind=ModelKind.WEIGHTS,
+        digest="0" * 64,
+        path=folder,
+    )
+
+
+def triplets() -> pl.DataFrame:
+    rows = [(f"a {animal} {deed}", f"one {animal} that {deed}") for animal in ANIMALS for deed in DEEDS]
+    return pl.DataFrame(rows, schema=["anchor", "positive"], orient="row").with_columns(
+        negative=pl.col("positive").shift(1, fill_value="nothing at all")
+    )
+
+
+def nli() -> pl.DataFrame:
+    return triplets().select(premise="anchor", hypothesis="positive").with_columns(label=pl.int_range(pl.len()) % 3)
+
+
+def scored() -> pl.DataFrame:
+    return nli().select(sentence1="premise", sentence2="hypothesis", score=1 - pl.col("label").cast(pl.Float64) / 2)
+
+
+def labelled() -> pl.DataFrame:
+    return scored().select("sentence1", "sentence2", label=pl.col("score").floor().cast(pl.Int64))
