@@ -1,1 +1,139 @@
-"""pairforge: build, mine and judge training data for embedding models."""
+"""pairforge: build, mine and judge training data for embedding models.
+
+The whole public interface. Each name is loaded when it is first used: importing the package loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pairforge.errors import FileError as FileError
+    from pairforge.errors import FrameError as FrameError
+    from pairforge.errors import MissingExtraError as MissingExtraError
+    from pairforge.errors import ModelError as ModelError
+    from pairforge.errors import OptionsError as OptionsError
+    from pairforge.errors import PairforgeError as PairforgeError
+    from pairforge.errors import RecipeError as RecipeError
+    from pairforge.errors import StageError as StageError
+    from pairforge.errors import Stopped as Stopped
+    from pairforge.evaluation.evaluate import EvaluateOptions as EvaluateOptions
+    from pairforge.evaluation.evaluate import evaluate as evaluate
+    from pairforge.execution.ledger import Ledger as Ledger
+    from pairforge.execution.step import StepContext as StepContext
+    from pairforge.files import read_frame as read_frame
+    from pairforge.files import write_frame as write_frame
+    from pairforge.models import Encoder as Encoder
+    from pairforge.models import ModelKind as ModelKind
+    from pairforge.models import ModelRequest as ModelRequest
+    from pairforge.models import ModelSpec as ModelSpec
+    from pairforge.steps.convert_nli import ConvertNliOptions as ConvertNliOptions
+    from pairforge.steps.convert_nli import convert_nli as convert_nli
+    from pairforge.steps.decontaminate import DecontaminateOptions as DecontaminateOptions
+    from pairforge.steps.decontaminate import decontaminate as decontaminate
+    from pairforge.steps.mine_negatives import MineNegativesOptions as MineNegativesOptions
+    from pairforge.steps.mine_negatives import mine_negatives as mine_negatives
+    from pairforge.training.init_model import init_model as init_model
+    from pairforge.training.options import InitModelOptions as InitModelOptions
+    from pairforge.training.options import TrainOptions as TrainOptions
+    from pairforge.training.train import train as train
+
+_HOMES = {
+    "pairforge.errors": (
+        "FileError", "FrameError", "MissingExtraError", "ModelError", "OptionsError", "PairforgeError", "RecipeError",
+        "StageError", "Stopped",
+    ),
+    "pairforge.evaluation.evaluate": ("EvaluateOptions", "evaluate"),
+    "pairforge.execution.ledger": ("Ledger",),
+    "pairforge.execution.step": ("StepContext",),
+    "pairforge.files": ("read_frame", "write_frame"),
+    "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec"),
+    "pairforge.steps.convert_nli": ("ConvertNliOptions", "convert_nli"),
+    "pairforge.steps.decontaminate": ("DecontaminateOptions", "decontaminate"),
+    "pairforge.steps.mine_negatives": ("MineNegativesOptions", "mine_negatives"),
+    "pairforge.training.init_model": ("init_model",),
+    "pairforge.training.options": ("InitModelOptions", "TrainOptions"),
+    "pairforge.training.train": ("train",),
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ConvertNliOptions",
+    "DecontaminateOptions",
+    "Encoder",
+    "EvaluateOptions",
+    "FileError",
+    "FrameError",
+    "InitModelOptions",
+    "Ledger",
+    "MineNegativesOptions",
+    "MissingExtraError",
+    "ModelError",
+    "ModelKind",
+    "ModelRequest",
+    "ModelSpec",
+    "OptionsError",
+    "PairforgeError",
+    "RecipeError",
+    "StageError",
+    "StepContext",
+    "Stopped",
+    "TrainOptions",
+    "convert_nli",
+    "decontaminate",
+    "evaluate",
+    "find_model",
+    "init_model",
+    "load_encoder",
+    "mine_negatives",
+    "read_frame",
+    "run_recipe",
+    "train",
+    "write_frame",
+]
+
+
+def find_model(model: str | ModelRequest) -> ModelSpec:
+    """Find a model's files, without loading them: what `train` starts from and `init_model` takes a tokenizer from.
+
+    Args:
+        model: A folder, a hub name or a request with settings; looked for in that order in local folders, the hub
+            cache, the embedded models and the hub.
+
+    Raises:
+        ModelError: it cannot be found.
+    """
+    from pairforge.model_files import resolve  # noqa: PLC0415 - importing the package loads nothing heavy
+    from pairforge.models import ModelKind  # noqa: PLC0415
+
+    return resolve(_request(model), ModelKind.WEIGHTS)
+
+
+def load_encoder(model: str | ModelRequest) -> Encoder:
+    """Find and load an encoder; see `find_model` for where it is looked for.
+
+    Raises:
+        ModelError: it cannot be found, or is no encoder.
+    """
+    from pairforge.engines.encoders import load_encoder as load  # noqa: PLC0415
+    from pairforge.model_files import resolve  # noqa: PLC0415
+    from pairforge.models import ModelKind  # noqa: PLC0415
+
+    return load(resolve(_request(model), ModelKind.ENCODER))
+
+
+def _request(model: str | ModelRequest) -> ModelRequest:
+    from pairforge.models import ModelRequest  # noqa: PLC0415
+
+    return ModelRequest(name=model) if isinstance(model, str) else model
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'pairforge' has no attribute '{name}'")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,1 +1,1 @@
-"""Commands: one module a group; parse, call, render, and no logic."""
+"""The command line: parse, call, render."""

@@ -1,0 +1,109 @@
+"""`pairforge`: the commands, listed without loading what they need."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from difflib import get_close_matches
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from pairforge.cli import cache_commands, recipe_commands
+from pairforge.cli.failures import run_guarded
+from pairforge.cli.quiet import quiet_libraries
+from pairforge.errors import OptionsError
+from pairforge.pipeline.registry import STEPS
+
+_HELP = """Build, mine and judge training data for embedding models.
+
+Every step is a command: it reads a corpus, writes another beside it, and says what it did. `pairforge run` chains steps
+by a recipe. A corpus is a parquet, jsonl, csv or tsv file (also .gz, .zst), a folder or glob, or hub:NAME:SPLIT.
+"""
+
+
+class _StepStub(TyperCommand):
+    """Stands in the list of commands for a step, whose module is imported when the command is used."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the real command."""
+        from pairforge.cli.step_commands import step_command  # noqa: PLC0415 - imports polars
+
+        return step_command(str(self.name)).make_context(info_name, args, parent=parent, **extra)
+
+
+class _Commands(TyperGroup):
+    """The commands; one for each registered step, then those that are written out."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        stubs = {
+            name: _StepStub(name, help=entry.summary, rich_help_panel="Steps", rich_markup_mode=None)
+            for name, entry in STEPS.items()
+        }
+        self.commands = {**stubs, **self.commands}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As typer's, with the nearest names for an unknown one."""
+        name = args[0]
+        if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
+            raise OptionsError(f"there is no command '{name}'; {self._nearest(name)}")
+        return super().resolve_command(ctx, args)
+
+    def _nearest(self, name: str) -> str:
+        near = [known for known in self.commands if len(name) > 1 and known.startswith(name)]
+        near = near or get_close_matches(name, self.commands, cutoff=0.5)
+        return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(self.commands)}."
+
+
+app = typer.Typer(
+    name="pairforge",
+    cls=_Commands,
+    help=_HELP,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pairforge {version('pairforge')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run", rich_help_panel="Recipes and caches")(recipe_commands.run)
+app.command("recipes", rich_help_panel="Recipes and caches")(recipe_commands.recipes)
+app.add_typer(cache_commands.app, name="cache", rich_help_panel="Recipes and caches")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: The words after `pairforge`; those of this process if not given.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong usage.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    debug = "--debug" in words
+    with nullcontext() if debug else quiet_libraries():
+        command = typer.main.get_command(app)
+        return run_guarded(lambda: command.main(words, prog_name="pairforge", standalone_mode=False), debug=debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""From the values of a command line to a stage, and from its outcome to what the user sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pairforge.cache import cache_folder
+from pairforge.cli.parameters import flag, is_positional, validated
+from pairforge.cli.quiet import environment
+from pairforge.cli.render import print_json, show_outcome
+from pairforge.errors import OptionsError
+from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
+from pairforge.execution.step import Artifact, ModelRole, Step, StepOptions
+from pairforge.frames import Column, ColumnKind
+from pairforge.models import ModelKind, ModelRequest
+from pairforge.progress import terminal
+
+_SETTINGS: Mapping[ModelKind, tuple[str, ...]] = {
+    ModelKind.ENCODER: (
+        "query_prompt", "document_prompt", "max_length", "dtype", "device", "batch_size", "revision",
+        "trust_remote_code",
+    ),
+    ModelKind.SCORER: ("max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code"),
+    ModelKind.GENERATOR: ("dtype", "device", "revision", "trust_remote_code"),
+    ModelKind.WEIGHTS: ("device", "revision", "trust_remote_code"),
+}  # fmt: skip
+"""Which settings of a model request say something to each kind."""
+
+
+@dataclass(frozen=True)
+class ColumnTarget:
+    """What a `--…-column` flag sets.
+
+    Args:
+        column: The contract's column.
+        roles: The inputs whose files it is looked for in.
+        only: The one input, where other flags set the same column of others.
+    """
+
+    column: str
+    roles: tuple[str, ...]
+    only: str | None = None
+
+
+def column_flags(step: Step) -> dict[str, ColumnTarget]:
+    """Parameter → what it sets; where several inputs have a column, those after the first get their own flag too."""
+    roles_of: dict[str, list[str]] = {}
+    for role, entry in step.inputs.items():
+        for column in dict.fromkeys(c.name for shape in entry.shapes for c in shape.columns if _can_be_named(c)):
+            roles_of.setdefault(column, []).append(role)
+    flags = {f"{column}_column": ColumnTarget(column, tuple(roles)) for column, roles in roles_of.items()}
+    for column, roles in roles_of.items():
+        if len(roles) > 1:
+            flags |= {f"{role}_{column}_column": ColumnTarget(column, (role,), role) for role in roles[1:]}
+    return flags
+
+
+def _can_be_named(column: Column) -> bool:
+    return not column.numbered
+
+
+def bounded_score(step: Step) -> bool:
+    """Whether an input may hold scores on a scale of their own."""
+    columns = (column for entry in step.inputs.values() for shape in entry.shapes for column in shape.columns)
+    return any(column.kind is ColumnKind.SCORE and column.maximum == 1 for column in columns)
+
+
+def setting_names(step: Step) -> dict[str, str]:
+    """Model setting → parameter; one that the step's options also have gets `encode_` before it."""
+    taken = {*step.options.model_fields, *step.inputs, *(role.flag for role in step.models.values())}
+    used = {setting for role in step.models.values() for setting in _SETTINGS[role.kind]}
+    return {
+        setting: f"encode_{setting}" if setting in taken else setting
+        for setting in ModelRequest.model_fields
+        if setting in used
+    }
+
+
+def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
+    """Run a step on what was typed, and show what came of it.
+
+    Args:
+        step: The step.
+        values: Every parameter of its command.
+        typed: Those that stood on the command line.
+    """
+    cache = values["cache_dir"]
+    with environment({"PAIRFORGE_CACHE": str(Path(cache).expanduser())}) if cache else nullcontext():
+        stage = stage_of(step, values, typed)
+        outcome = run_stage(
+            stage,
+            cache=cache_folder(),
+            overwrite=values["overwrite"],
+            progress=terminal,
+            part_rows=values.get("part_rows") or PART_ROWS,
+        )
+    if values["json"]:
+        print_json(outcome.to_json())
+    else:
+        show_outcome(stage, outcome, typed)
+
+
+def stage_of(step: Step, values: Mapping[str, Any], typed: set[str]) -> Stage:
+    """The stage that a command line asks for.
+
+    Raises:
+        OptionsError: a value is not allowed, or a model or column flag is given that nothing uses.
+    """
+    options = _options(step, values)
+    inputs = _inputs(step, values)
+    models = {
+        role: _requests(step, role_model, values)
+        for role, role_model in step.models.items()
+        if role_model.needed(options)
+    }
+    _refuse_unused(step, options, inputs, typed)
+    outputs = _outputs(step, options, models, values["output"])
+    return Stage(step=step, options=options, inputs=inputs, models=models, outputs=outputs)
+
+
+def _options(step: Step, values: Mapping[str, Any]) -> StepOptions:
+    fields = step.options.model_fields
+    given = {name: values[name] for name in fields if values[name] is not None}
+    names = {name: name.upper() for name, field in fields.items() if is_positional(field)}
+    return validated(step.options, given, names)
+
+
+def _inputs(step: Step, values: Mapping[str, Any]) -> dict[str, FileInput]:
+    scale = values.get("score_scale") if bounded_score(step) else None
+    if scale is not None and scale <= 0:
+        raise OptionsError(f"--score-scale should be above 0, but it is {scale:g}.")
+    inputs = {}
+    for role in step.inputs:
+        given = values[role]
+        if given:
+            sources = tuple(given) if isinstance(given, list) else (given,)
+            inputs[role] = FileInput(sources, _columns(step, role, values), scale)
+    return inputs
+
+
+def _columns(step: Step, role: str, values: Mapping[str, Any]) -> dict[str, str]:
+    named = [(target, values[name]) for name, target in column_flags(step).items() if values[name]]
+    general = {target.column: raw for target, raw in named if target.only is None and role in target.roles}
+    return general | {target.column: raw for target, raw in named if target.only == role}
+
+
+def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[ModelRequest, ...]:
+    given = values[role.flag.replace("-", "_")]
+    settings = {
+        setting: values[name] for setting, name in setting_names(step).items() if setting in _SETTINGS[role.kind]
+    }
+    set_ones = {setting: value for setting, value in settings.items() if value is not None}
+    names = setting_names(step)
+    called = {setting: flag(name) for setting, name in names.items()} | {"name": _called(role)}
+    return tuple(
+        validated(ModelRequest, {"name": name, **set_ones}, called)
+        for name in (given if isinstance(given, list) else [given])
+    )
+
+
+def _called(role: ModelRole) -> str:
+    return "the model's name" if role.many else flag(role.flag)
+
+
+def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileInput], typed: set[str]) -> None:
+    for role in step.models.values():
+        if role.flag.replace("-", "_") in typed and not role.needed(options):
+            raise OptionsError(f"{flag(role.flag)} is given, but with these options {step.name} uses no such model.")
+    for name, target in column_flags(step).items():
+        if name in typed and not any(role in inputs for role in target.roles):
+            wanted = " or ".join(flag(role) for role in target.roles)
+            raise OptionsError(f"{flag(name)} is given, but the input that it is about is not: give {wanted} too.")
+
+
+def _outputs(
+    step: Step, options: StepOptions, models: Mapping[str, tuple[ModelRequest, ...]], given: str | None
+) -> dict[str, Path]:
+    main, output = next(iter(step.outputs(options).items()))
+    if given:
+        return {main: Path(given).expanduser()}
+    if any(entry.required for entry in step.inputs.values()):
+        return {}
+    ending = output.suffix if isinstance(output, Artifact) else ".parquet"
+    name = ".".join(part for part in (_own_name(step, options, models), step.suffix) if part)
+    return {main: Path(name + ending)}
+
+
+def _own_name(step: Step, options: StepOptions, models: Mapping[str, tuple[ModelRequest, ...]]) -> str:
+    """What names the output of a step without a main input: its positional option, its first model, or itself."""
+    chosen = [str(getattr(options, name)) for name, field in step.options.model_fields.items() if is_positional(field)]
+    named = [Path(request.name).name.removesuffix(".model") for asked in models.values() for request in asked]
+    return next(iter([*chosen, *named, step.name]))

@@ -1,0 +1,135 @@
+"""One command for each step, made from its record: positional inputs, flags of options, models and columns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from pairforge.cli.parameters import field_parameter, flag, is_positional, parameter
+from pairforge.cli.stages import bounded_score, column_flags, run_command, setting_names
+from pairforge.execution.stage import PART_ROWS
+from pairforge.execution.step import Input, ModelRole, Step
+from pairforge.models import ModelRequest
+from pairforge.pipeline.registry import STEPS, load_step
+
+_OPTIONS, _COLUMNS, _MODEL = "Options", "Reading the input", "Model"
+RUNNING = "Running"
+"""Help heading of the flags that every step has."""
+
+
+def step_command(name: str) -> TyperCommand:
+    """The command of a registered step; imports the step's module."""
+    step = load_step(name)
+
+    def run(context: typer.Context, **values: Any) -> None:
+        typed = {key for key in values if context.get_parameter_source(key).name == "COMMANDLINE"}  # type: ignore[union-attr]
+        run_command(step, values, typed)
+
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    run.__signature__ = inspect.Signature([context, *parameters(step)])  # type: ignore[attr-defined]
+    made = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    made.command(name, help=STEPS[name].summary)(run)
+    return typer.main.get_command(made)  # type: ignore[return-value]
+
+
+def parameters(step: Step) -> list[inspect.Parameter]:
+    """Every parameter of a step's command, the positional ones first."""
+    return [
+        *_positional(step),
+        *_step_options(step),
+        *_optional_inputs(step),
+        *_models(step),
+        *_reading(step),
+        *_running(step),
+    ]
+
+
+def _positional(step: Step) -> Iterator[inspect.Parameter]:
+    for name, field in step.options.model_fields.items():
+        if is_positional(field):
+            yield field_parameter(name, field, _OPTIONS)
+    for role, entry in step.inputs.items():
+        if entry.required:
+            info = typer.Argument(..., help=entry.help, metavar=role.upper())
+            yield parameter(role, info, list[str] if entry.many else str)
+    for role_model in step.models.values():
+        if role_model.many:
+            info = typer.Argument(..., help=role_model.help, metavar=role_model.flag.upper().removesuffix("S"))
+            yield parameter(identifier(role_model), info, list[str])
+
+
+def _step_options(step: Step) -> Iterator[inspect.Parameter]:
+    for name, field in step.options.model_fields.items():
+        if not is_positional(field):
+            yield field_parameter(name, field, _OPTIONS)
+
+
+def _optional_inputs(step: Step) -> Iterator[inspect.Parameter]:
+    for role, entry in step.inputs.items():
+        if not entry.required:
+            yield parameter(role, _optional_input(role, entry), list[str] if entry.many else str)
+
+
+def _optional_input(role: str, entry: Input) -> Any:
+    return typer.Option(None, flag(role), help=entry.help, metavar="FILE", rich_help_panel=_OPTIONS)
+
+
+def _models(step: Step) -> Iterator[inspect.Parameter]:
+    for role in step.models.values():
+        if not role.many:
+            info = typer.Option(
+                role.default or ..., flag(role.flag), help=role.help, metavar="NAME", rich_help_panel=_MODEL
+            )
+            yield parameter(identifier(role), info, str)
+    for setting, name in setting_names(step).items():
+        field = ModelRequest.model_fields[setting]
+        yield field_parameter(name, field, _MODEL)
+
+
+def _reading(step: Step) -> Iterator[inspect.Parameter]:
+    for name, target in column_flags(step).items():
+        place = f" of {target.only}" if target.only else ""
+        info = typer.Option(
+            None, flag(name), help=f"The column{place} to read as '{target.column}'.", metavar="COLUMN",
+            rich_help_panel=_COLUMNS,
+        )  # fmt: skip
+        yield parameter(name, info, str)
+    if bounded_score(step):
+        info = typer.Option(
+            None, "--score-scale", help="Score that means 'the same'; 5 is guessed for scores above 1, up to 5.",
+            metavar="NUMBER", rich_help_panel=_COLUMNS,
+        )  # fmt: skip
+        yield parameter("score_scale", info, float)
+
+
+def _running(step: Step) -> Iterator[inspect.Parameter]:
+    shown: Mapping[str, tuple[Any, str, str, str]] = {
+        "output": (str, "--output", "Where the result goes; beside the input if not given.", "PATH"),
+        "overwrite": (bool, "--overwrite", "Replace an output that was made from something else.", ""),
+        "cache_dir": (str, "--cache-dir", "Folder of vectors and digests that all commands share.", "FOLDER"),
+        "part_rows": (int, "--part-rows", "Rows done at once, and lost at most when stopped.", "INTEGER"),
+        "json": (bool, "--json", "Print the summary as one JSON object on stdout.", ""),
+        "debug": (bool, "--debug", "Show tracebacks and what other libraries say.", ""),
+    }
+    for name, (annotation, long, help_text, metavar) in shown.items():
+        if name == "part_rows" and step.row_wise is None:
+            continue
+        names = ("-o", long) if name == "output" else (long,)
+        yield parameter(name, _running_option(names, annotation, help_text, metavar), annotation)
+
+
+def _running_option(names: Sequence[str], annotation: Any, help_text: str, metavar: str) -> Any:
+    default = {bool: False, int: PART_ROWS}.get(annotation)
+    least = 1 if annotation is int else None
+    return typer.Option(
+        default, *names, help=help_text, metavar=metavar, min=least, show_default=bool(default), rich_help_panel=RUNNING
+    )
+
+
+def identifier(role: ModelRole) -> str:
+    """The parameter that holds a model's name."""
+    return role.flag.replace("-", "_")
