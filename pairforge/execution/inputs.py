@@ -1,0 +1,116 @@
+"""The input files of a stage: named, digested and read as the contracts of the step want them."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from pairforge import frames
+from pairforge.errors import StageError
+from pairforge.execution.step import Step
+from pairforge.files import read_frames
+from pairforge.files.sources import is_hub
+
+
+@dataclass(frozen=True)
+class FileInput:
+    """What is read for one input role.
+
+    Args:
+        sources: Files, folders or globs of shards, or hub datasets, read as one in this order.
+        columns: Contract column → the file's own name for it.
+        score_scale: The score that means "the same"; scores are divided by it. Guessed if None.
+    """
+
+    sources: tuple[str, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    score_scale: float | None = None
+
+    @property
+    def place(self) -> str:
+        """The sources as an error names them."""
+        return ", ".join(self.sources)
+
+
+def given_inputs(step: Step, inputs: Mapping[str, FileInput]) -> dict[str, FileInput]:
+    """The inputs that name a source, in the order of the step's roles.
+
+    Raises:
+        StageError: a required one is missing, or a role is unknown.
+    """
+    unknown = [role for role in inputs if role not in step.inputs]
+    if unknown:
+        raise StageError(f"{step.name}: has no input '{unknown[0]}' (it has: {', '.join(step.inputs) or 'none'}).")
+    given = {role: inputs[role] for role in step.inputs if role in inputs and inputs[role].sources}
+    for role, wanted in step.inputs.items():
+        if wanted.required and role not in given:
+            raise StageError(f"{step.name}: needs a file for its input '{role}' ({wanted.help.rstrip('.')}).")
+    return given
+
+
+def refuse_output_among_inputs(inputs: Mapping[str, FileInput], outputs: Iterable[Path]) -> None:
+    """Refuse to write where the stage reads.
+
+    Raises:
+        StageError: an output is an input file, or would become one of an input's shards.
+    """
+    sources = [source for given in inputs.values() for source in given.sources if not is_hub(source)]
+    for output in outputs:
+        for source in sources:
+            if _is_read_from(source, output):
+                raise StageError(
+                    f"{output}: would be written where the input {source} is read. Name another place with -o."
+                )
+
+
+def _is_read_from(source: str, output: Path) -> bool:
+    named, written = Path(source).expanduser().resolve(), output.resolve()
+    if named == written or written in named.parents:
+        return True
+    if named.is_dir():
+        return written.parent == named
+    return glob.has_magic(source) and not named.exists() and written.match(str(named))
+
+
+@dataclass(frozen=True)
+class ReadInputs:
+    """Input frames that met their contracts, by role; None for optional ones that were not given."""
+
+    frames: Mapping[str, pl.DataFrame | None]
+    guesses: tuple[str, ...]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Role → number of rows, of those given."""
+        return {role: frame.height for role, frame in self.frames.items() if frame is not None}
+
+    @property
+    def main_rows(self) -> int:
+        """Rows of the first input that was given; 0 without any."""
+        return next(iter(self.rows.values()), 0)
+
+
+def read_inputs(step: Step, inputs: Mapping[str, FileInput]) -> ReadInputs:
+    """Read all inputs, their columns named as the contracts want.
+
+    Raises:
+        FileError: a source cannot be read.
+        FrameError: a source does not hold what the step wants.
+    """
+    read: dict[str, pl.DataFrame | None] = dict.fromkeys(step.inputs)
+    guesses: list[str] = []
+    for role, given in inputs.items():
+        adopted = frames.adopt(
+            read_frames(given.sources),
+            step.inputs[role].shapes,
+            given.place,
+            columns=given.columns,
+            score_scale=given.score_scale,
+        )
+        read[role] = adopted.frame
+        guesses += adopted.guesses
+    return ReadInputs(read, tuple(guesses))

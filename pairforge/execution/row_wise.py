@@ -1,0 +1,64 @@
+"""Running a step whose rows are independent, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from pairforge.execution.executors import Executor
+from pairforge.execution.ledger import Ledger
+from pairforge.execution.parts import Part, PartStore, cut
+from pairforge.execution.step import RowWise, StepContext, StepOptions
+from pairforge.progress import silent
+
+
+def run_in_parts(
+    row_wise: RowWise,
+    frames: Mapping[str, pl.DataFrame | None],
+    load_models: Callable[[], Mapping[str, object]],
+    *,
+    options: StepOptions,
+    context: StepContext,
+    label: str,
+    folder: Path,
+    part_rows: int,
+    executor: Executor,
+) -> pl.DataFrame:
+    """Run the parts that are not finished yet, and merge all; the counts of all go into the context's ledger.
+
+    Args:
+        row_wise: How the step is run in parts.
+        frames: The inputs by role.
+        load_models: Called only if a part is left to do.
+        options: The step's options.
+        context: What the step is lent.
+        label: Names the work in the progress bar.
+        folder: Where finished parts are kept.
+        part_rows: Rows in one part.
+        executor: Works on the parts.
+    """
+    rows = frames[row_wise.role]
+    if rows is None:
+        raise TypeError(f"the input {row_wise.role} is cut into parts, so it has to be a required one")
+    parts, store = cut(rows.height, part_rows), PartStore(folder)
+    left = [part for part in parts if not store.is_finished(part)]
+    if left or not store.is_prepared:
+        counted = replace(context, ledger=Ledger())
+        prepared = row_wise.prepare(**frames, **load_models(), options=options, context=counted)
+        store.keep_preparation(counted.ledger)
+
+        def work(part: Part) -> None:
+            # A bar for each part would tear the stage's own apart.
+            lent = replace(context, ledger=Ledger(), progress=silent)
+            given = rows.slice(part.first_row, part.rows)
+            made = row_wise.run(given, first_row=part.first_row, prepared=prepared, options=options, context=lent)
+            store.keep(part, made, lent.ledger)
+
+        with context.progress(label, rows.height, "rows") as advance:
+            advance(rows.height - sum(part.rows for part in left))
+            for part in executor.run_parts(left, work):
+                advance(part.rows)
+    return store.merge(parts, context.ledger)
