@@ -26,6 +26,8 @@ class ColumnKind(StrEnum):
     TEXTS = "list of texts"
     LABELS = "list of labels"
     SCORES = "list of scores"
+    ANY = "any value"
+    """Left as it is, nulls too: the step that takes it reads it its own way."""
 
 
 _DTYPES: Mapping[ColumnKind, pl.DataType] = {
@@ -124,6 +126,8 @@ class FrameContract:
 
 
 def _checked_series(series: pl.Series, column: Column, place: str) -> pl.Series:
+    if column.kind is ColumnKind.ANY:
+        return series
     wanted = _DTYPES[column.kind]
     where = f"{place}: column '{series.name}'"
     if series.null_count() == len(series):
@@ -207,14 +211,16 @@ _SENTENCE1 = Column("sentence1", aliases=("sentence_a", "sentence_1", "text1", "
 _SENTENCE2 = Column("sentence2", aliases=("sentence_b", "sentence_2", "text2", "text_b", "s2", "positive"))
 _SCORE_ALIASES = ("similarity_score", "similarity", "gold_score", "relatedness_score", "label", "labels")
 
+_PREMISE = Column("premise", aliases=("sentence1", "sentence_a", "sentence_1"))
+_HYPOTHESIS = Column("hypothesis", aliases=("sentence2", "sentence_b", "sentence_2"))
+_NLI_LABEL_ALIASES = ("gold_label", "labels", "entailment_judgment")
 NLI = FrameContract(
-    "nli",
-    (
-        Column("premise", aliases=("sentence1", "sentence_a", "sentence_1")),
-        Column("hypothesis", aliases=("sentence2", "sentence_b", "sentence_2")),
-        Column("label", ColumnKind.LABEL, 0, 2, aliases=("gold_label", "labels", "entailment_judgment")),
-    ),
+    "nli", (_PREMISE, _HYPOTHESIS, Column("label", ColumnKind.LABEL, 0, 2, aliases=_NLI_LABEL_ALIASES))
 )
+RAW_NLI = FrameContract(
+    "raw nli", (_PREMISE, _HYPOTHESIS, Column("label", ColumnKind.ANY, aliases=_NLI_LABEL_ALIASES))
+)
+"""NLI as it is published: labels in words or numbers, some rows unlabelled."""
 PAIR = FrameContract("pair", (_ANCHOR, _POSITIVE))
 TRIPLET = FrameContract(
     "triplet", (_ANCHOR, _POSITIVE, Column("negative", aliases=("neg", "hard_negative", "negative_1")))
@@ -271,6 +277,9 @@ QRELS = FrameContract(
         Column("relevance", ColumnKind.LABEL, aliases=("score", "label")),
     ),
 )
+
+ANY_CORPUS = FrameContract("any", ())
+"""A corpus of whatever columns, with one row at least: what a step leaves that keeps its input's shape."""
 
 SHAPES: Mapping[str, FrameContract] = {
     contract.name: contract
