@@ -1,0 +1,116 @@
+"""The files of one model's vectors: found, checked, read and written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pairforge.errors import FileError
+from pairforge.files import atomic_path
+from pairforge.models import Floats
+
+Keys = npt.NDArray[np.bytes_]
+
+_KEY_BYTES = 16
+_OPEN_SHARDS = 256
+_PLACE_BITS = 32
+
+
+def text_keys(side_key: str, texts: Sequence[str]) -> Keys:
+    """A 16-byte digest of each text together with what its side adds to it, shape (len(texts),)."""
+    seeded = hashlib.blake2b(_bytes(side_key) + b"\0", digest_size=_KEY_BYTES)
+    digests = bytearray()
+    for text in texts:
+        hashed = seeded.copy()
+        hashed.update(_bytes(text))
+        digests += hashed.digest()
+    return np.frombuffer(bytes(digests), dtype=f"S{_KEY_BYTES}")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+class Shards:
+    """The shards that lay in a folder when it was looked at; a broken or foreign one is as good as absent.
+
+    Args:
+        folder: One model's folder in the store.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        found = [(keys, file) for file in sorted(folder.glob("*.vectors.npy")) if (keys := _keys_of(file)) is not None]
+        widths = [_mapped(file).shape[1] for _, file in found]
+        self.dimension = max(set(widths), key=widths.count) if found else 0
+        sound = [pair for pair, width in zip(found, widths, strict=True) if width == self.dimension]
+        self._keys = [keys for keys, _ in sound]
+        self._files = [file for _, file in sound]
+        self._open: OrderedDict[int, Floats] = OrderedDict()
+
+    def locate(self, wanted: Keys) -> npt.NDArray[np.int64]:
+        """Where the vector of each of the wanted keys (ascending) lies; -1 where there is none yet."""
+        locations = np.full(len(wanted), -1, dtype=np.int64)
+        for shard, keys in enumerate(self._keys if len(wanted) else ()):
+            at = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
+            hits = np.flatnonzero((wanted[at] == keys) & (locations[at] < 0))
+            locations[at[hits]] = (shard << _PLACE_BITS) + hits
+        return locations
+
+    def read(self, locations: npt.NDArray[np.int64]) -> Floats:
+        """The vectors at these locations, copied."""
+        vectors = np.empty((len(locations), self.dimension), dtype=np.float32)
+        order = np.argsort(locations, kind="stable")
+        shards = locations[order] >> _PLACE_BITS
+        places = locations[order] & ((1 << _PLACE_BITS) - 1)
+        bounds = np.flatnonzero(np.diff(shards, prepend=-1, append=-1))
+        for start, end in pairwise(bounds):
+            vectors[order[start:end]] = self._shard(int(shards[start]))[places[start:end]]
+        return vectors
+
+    def write(self, keys: Keys, vectors: Floats) -> None:
+        """Add a shard; it is seen by those who look at the folder from now on."""
+        name = hashlib.blake2b(keys.tobytes(), digest_size=_KEY_BYTES).hexdigest()
+        for kind, array in (("vectors", vectors), ("keys", keys)):
+            with atomic_path(self.folder / f"{name}.{kind}.npy") as temporary, temporary.open("wb") as written:
+                np.save(written, np.ascontiguousarray(array))
+
+    def _shard(self, shard: int) -> Floats:
+        """A memory map of a shard; few stay open, for each holds a file descriptor."""
+        if shard in self._open:
+            self._open.move_to_end(shard)
+            return self._open[shard]
+        try:
+            self._open[shard] = _mapped(self._files[shard])
+        except OSError:
+            raise FileError(
+                f"{self._files[shard]}: the stored vectors were deleted while they were in use. Run the command again."
+            ) from None
+        if len(self._open) > _OPEN_SHARDS:
+            self._open.popitem(last=False)
+        return self._open[shard]
+
+
+def _keys_of(file: Path) -> Keys | None:
+    """The keys of a shard, if it is whole."""
+    try:
+        keys: npt.NDArray[Any] = np.load(file.with_name(file.name.replace(".vectors.", ".keys.")), allow_pickle=False)
+        vectors = _mapped(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == len(keys)
+    right = keys.dtype == np.dtype(f"S{_KEY_BYTES}") and keys.ndim == 1
+    named = hashlib.blake2b(keys.tobytes(), digest_size=_KEY_BYTES).hexdigest() == file.name.split(".")[0]
+    return keys if whole and right and named else None
+
+
+def _mapped(file: Path) -> Floats:
+    mapped: Floats = np.load(file, mmap_mode="r", allow_pickle=False)
+    return mapped

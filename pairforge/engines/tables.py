@@ -1,0 +1,65 @@
+"""A table of vectors, read in pieces from wherever they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from pairforge.models import Floats
+
+_ROWS_AT_ONCE = 16_384
+
+
+class VectorTable:
+    """Vectors by row, of which only those asked for are in memory.
+
+    Args:
+        read: Gives the vectors at some locations, shape (len(locations), dimension).
+        locations: Where each row's vector lies.
+        dimension: Numbers in one vector.
+        lengths: What each row is divided by on reading; nothing if not given.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[npt.NDArray[np.int64]], Floats],
+        locations: npt.NDArray[np.int64],
+        dimension: int,
+        lengths: Floats | None = None,
+    ) -> None:
+        self.dimension = dimension
+        self._read = read
+        self._locations = locations
+        self._lengths = lengths
+
+    @classmethod
+    def of(cls, vectors: npt.ArrayLike) -> VectorTable:
+        """A table over vectors that are in memory, shape (rows, dimension)."""
+        held = np.asarray(vectors, dtype=np.float32)
+        return cls(lambda rows: held[rows], np.arange(len(held), dtype=np.int64), held.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._locations)
+
+    def take(self, rows: npt.ArrayLike | range) -> Floats:
+        """The vectors of these rows, in their order, shape (len(rows), dimension)."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        if not len(chosen):
+            return np.empty((0, self.dimension), dtype=np.float32)
+        vectors = self._read(self._locations[chosen])
+        return vectors if self._lengths is None else vectors / self._lengths[chosen, None]
+
+    def unit(self) -> VectorTable:
+        """The same rows, each divided by its length on reading; a zero vector stays zero.
+
+        Dot products of its rows are cosines. The lengths are computed here, in one pass.
+        """
+        lengths = np.ones(len(self), dtype=np.float32)
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            rows = range(start, min(start + _ROWS_AT_ONCE, len(self)))
+            vectors = self.take(rows).astype(np.float64)
+            found = np.sqrt(np.vecdot(vectors, vectors)).astype(np.float32)
+            lengths[rows.start : rows.stop] = np.where(found > 0, found, 1)
+        return VectorTable(self._read, self._locations, self.dimension, lengths)

@@ -1,0 +1,80 @@
+"""Small stand-ins for models: their answers are written in the test that uses them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pairforge.models import Floats, ModelKind, ModelRequest, ModelSpec, Side
+
+
+class TableEncoder:
+    """An encoder that looks its vectors up.
+
+    Args:
+        vectors: Text → vector; each is divided by its length unless `raw`.
+        prompts: What each side adds to a text before it is encoded (only `side_key` shows it).
+        batch_size: Texts in a batch that is planned for it.
+        raw: Whether vectors are given as written.
+    """
+
+    def __init__(
+        self,
+        vectors: Mapping[str, Sequence[float]],
+        *,
+        prompts: Mapping[Side, str] | None = None,
+        batch_size: int = 32,
+        raw: bool = False,
+    ) -> None:
+        self.vectors = {text: np.asarray(vector, dtype=np.float32) for text, vector in vectors.items()}
+        if not raw:
+            self.vectors = {text: vector / (np.linalg.norm(vector) or 1) for text, vector in self.vectors.items()}
+        self.prompts = prompts or {}
+        self.encoded: list[str] = []
+        self.batches: list[list[str]] = []
+        told = json.dumps([[text, vector.tolist()] for text, vector in self.vectors.items()])
+        self.spec = ModelSpec(
+            request=ModelRequest(name="table", batch_size=batch_size),
+            kind=ModelKind.ENCODER,
+            digest=hashlib.sha256(told.encode()).hexdigest(),
+        )
+
+    @property
+    def dimension(self) -> int:
+        return len(next(iter(self.vectors.values())))
+
+    def side_key(self, side: Side) -> str:
+        return self.prompts.get(side, "")
+
+    def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        return np.array([len(text) for text in texts], dtype=np.int64)
+
+    def encode(self, texts: Sequence[str], side: Side) -> Floats:
+        self.encoded.extend(texts)
+        self.batches.append(list(texts))
+        return np.stack([self.vectors[text] for text in texts])
+
+
+class LetterEncoder(TableEncoder):
+    """An encoder for any text: it counts letters, so that texts with like letters lie close.
+
+    Args:
+        dimension: Numbers in one vector; letters share them when there are fewer than letters.
+        batch_size: Texts in a batch that is planned for it.
+    """
+
+    def __init__(self, dimension: int = 32, *, batch_size: int = 32) -> None:
+        super().__init__({f"letters {dimension}": np.ones(dimension).tolist()}, batch_size=batch_size)
+
+    def encode(self, texts: Sequence[str], side: Side) -> Floats:
+        self.encoded.extend(texts)
+        self.batches.append(list(texts))
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for letter in text:
+                vectors[row, ord(letter) % self.dimension] += 1
+        return vectors
