@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import polars as pl
 from pydantic import Field, field_validator
 
 from pairforge.errors import ModelError, OptionsError, StageError
@@ -84,63 +87,62 @@ def evaluate(models: Sequence[Encoder], *, options: EvaluateOptions, context: St
     Raises:
         OptionsError: no model is given.
         FileError, FrameError: a task cannot be read, or holds no two differing scores.
-        ModelError: a model gives NaN, or equal similarities for all pairs.
+        ModelError: a model gives NaN, or the same cosine for all pairs.
     """
     if not models:
         raise OptionsError("There is no model to evaluate: name one or more.")
     within = context or StepContext()
+    corpora = {task: _read(task, options, within) for task in options.task}
     return Evaluation(
         confidence=options.confidence,
         bootstrap_samples=options.bootstrap_samples,
         seed=options.seed,
-        tasks=tuple(_evaluate_task(task, models, options, within) for task in options.task),
+        tasks=tuple(_evaluate_task(task, pairs, models, options, within) for task, pairs in corpora.items()),
     )
 
 
-def _evaluate_task(task: str, models: Sequence[Encoder], options: EvaluateOptions, context: StepContext) -> TaskResults:
+def _read(task: str, options: EvaluateOptions, context: StepContext) -> pl.DataFrame:
     adopted = read_scored_pairs(task, options.columns, options.score_scale)
     for guess in adopted.guesses:
         context.ledger.note(guess)
     context.ledger.count("pairs evaluated", adopted.frame.height)
-    first, second = adopted.frame["sentence1"].to_list(), adopted.frame["sentence2"].to_list()
-    similarities = [_similarities(model, first, second, task, context) for model in models]
-    gold = adopted.frame["score"].to_numpy()
-    values, draws = _metrics(similarities, gold, options, context)
+    return adopted.frame
+
+
+def _evaluate_task(
+    task: str, pairs: pl.DataFrame, models: Sequence[Encoder], options: EvaluateOptions, context: StepContext
+) -> TaskResults:
+    similarities = [_similarities(model, pairs, task, context) for model in models]
+    values, draws = _metrics(similarities, pairs["score"].to_numpy(), options, context)
+    scores = (
+        {name: _rounded(interval(value, drawn[name], options.confidence)) for name, value in by_name.items()}
+        for by_name, drawn in zip(values, draws, strict=True)
+    )
     return TaskResults(
         task=task,
         source=source_of(task) or task,
-        rows=len(gold),
+        rows=pairs.height,
         models=tuple(
-            ModelScores(
-                model=model.spec.name,
-                identity=model.spec.identity,
-                metrics={
-                    name: _rounded(interval(value, draws[place][name], options.confidence))
-                    for name, value in values[place].items()
-                },
-            )
-            for place, model in enumerate(models)
+            ModelScores(model=model.spec.name, identity=model.spec.identity, metrics=metrics)
+            for model, metrics in zip(models, scores, strict=True)
         ),
         differences=_differences([model.spec.name for model in models], values, draws, options.confidence),
     )
 
 
-def _similarities(
-    model: Encoder, first: list[str], second: list[str], task: str, context: StepContext
-) -> dict[str, Array]:
+def _similarities(model: Encoder, pairs: pl.DataFrame, task: str, context: StepContext) -> dict[str, Array]:
     from pairforge.engines.vectors import VectorStore  # noqa: PLC0415 - the record needs no engine
 
+    texts = [*pairs["sentence1"], *pairs["sentence2"]]
     store = VectorStore(context.cache / "vectors")
-    table = store.tables(model, {Side.QUERY: [*first, *second]}, context.progress)[Side.QUERY]
-    similarities = pair_similarities(
-        table.take(np.arange(len(first))), table.take(np.arange(len(first), len(first) + len(second)))
-    )
-    for name, values in similarities.items():
-        if not np.isfinite(values).all():
-            raise ModelError(f"{model.spec.name}: gives vectors that are not finite for some sentences of {task}.")
-        if values.min() == values.max():
-            raise ModelError(f"{model.spec.name}: gives all pairs of {task} the same {name} similarity.")
-    return similarities
+    table = store.tables(model, {Side.QUERY: texts}, context.progress)[Side.QUERY]
+    similarities = pair_similarities(table.take(range(pairs.height)), table.take(range(pairs.height, len(texts))))
+    constant = [name for name, values in similarities.items() if values.min() == values.max()]
+    if "cosine" in constant:
+        raise ModelError(f"{model.spec.name}: gives every pair of {task} the same cosine; it tells no texts apart.")
+    for name in constant:
+        context.ledger.note(f"{model.spec.name}: gives every pair of {task} the same {name} similarity; left out.")
+    return {name: values for name, values in similarities.items() if name not in constant}
 
 
 def _metrics(
@@ -170,22 +172,18 @@ def _differences(
     confidence: float,
 ) -> tuple[Difference, ...]:
     found = []
-    for place in range(1, len(names)):
-        for metric in SHOWN_METRICS:
-            difference = values[place][metric] - values[0][metric]
-            estimate = interval(difference, draws[place][metric] - draws[0][metric], confidence)
-            rounded = _rounded(estimate)
-            found.append(
-                Difference(
-                    model=names[place],
-                    baseline=names[0],
-                    metric=metric,
-                    value=rounded.value,
-                    low=rounded.low,
-                    high=rounded.high,
-                    excludes_zero=estimate.excludes_zero,
-                )
+    for place, metric in itertools.product(range(1, len(names)), SHOWN_METRICS):
+        ahead = values[place][metric] - values[0][metric]
+        estimate = interval(ahead, draws[place][metric] - draws[0][metric], confidence)
+        found.append(
+            Difference(
+                model=names[place],
+                baseline=names[0],
+                metric=metric,
+                **asdict(_rounded(estimate)),
+                excludes_zero=estimate.excludes_zero,
             )
+        )
     return tuple(found)
 
 

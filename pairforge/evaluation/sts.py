@@ -39,9 +39,7 @@ def read_scored_pairs(task: str, columns: Mapping[str, str], score_scale: float 
     except FileError as error:
         if task != STSB:
             raise
-        raise FileError(
-            f"Task {STSB} could not be fetched ({str(error).rstrip('.')}). Give a file of scored pairs with sts:FILE."
-        ) from error
+        raise FileError(f"{error} Scored pairs of your own can take its place: sts:FILE instead of {STSB}.") from error
     adopted = adopt(raw, (SCORED_PAIR,), source, columns=columns, score_scale=score_scale)
     scores = adopted.frame["score"]
     if len(scores) < 2:

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pairforge.errors import FileError
+from pairforge.evaluation.results import (
+    Difference,
+    Evaluation,
+    ModelScores,
+    TaskResults,
+    read_results,
+    results_table,
+)
+from pairforge.evaluation.statistics import Estimate
+
+
+def _scores(model: str, value: float) -> ModelScores:
+    estimate = Estimate(value, value - 0.01, value + 0.01)
+    return ModelScores(
+        model=model, identity="0" * 64, metrics={"spearman_cosine": estimate, "pearson_cosine": estimate}
+    )
+
+
+def _difference(model: str, value: float, excludes_zero: bool) -> Difference:
+    return Difference(
+        model=model,
+        baseline="first",
+        metric="spearman_cosine",
+        value=value,
+        low=value - 0.01,
+        high=value + 0.01,
+        excludes_zero=excludes_zero,
+    )
+
+
+def _evaluation(*tasks: TaskResults) -> Evaluation:
+    return Evaluation(confidence=0.95, bootstrap_samples=100, seed=42, tasks=tasks)
+
+
+def _compared() -> Evaluation:
+    return _evaluation(
+        TaskResults(
+            task="sts:a.csv",
+            source="a.csv",
+            rows=1379,
+            models=(_scores("first", 0.8), _scores("better", 0.85), _scores("alike", 0.805)),
+            differences=(_difference("better", 0.05, True), _difference("alike", 0.005, False)),
+        )
+    )
+
+
+def test_the_table_has_a_row_for_each_task_and_model() -> None:
+    one = TaskResults(task="stsb", source="hub:x:test", rows=10, models=(_scores("only", 0.7),))
+    rows = results_table(_evaluation(one, one))
+    assert [(row["Task"], row["Model"], row["Rows"]) for row in rows] == [("stsb", "only", "10")] * 2
+    assert rows[0]["Spearman cosine"] == "0.7000 (0.6900 to 0.7100)"
+
+
+def test_all_rows_of_the_table_have_the_same_headings() -> None:
+    one = TaskResults(task="stsb", source="hub:x:test", rows=10, models=(_scores("first", 0.7),))
+    rows = results_table(_evaluation(one, *_compared().tasks))
+    assert len({tuple(row) for row in rows}) == 1
+
+
+def test_the_table_tells_clear_from_unclear_differences() -> None:
+    shown = [row["Against the first (Spearman)"] for row in results_table(_compared())]
+    assert shown == ["–", "+0.0500 (+0.0400 to +0.0600)", "+0.0050 (-0.0050 to +0.0150, unclear)"]
+
+
+def test_a_single_model_has_no_column_of_differences() -> None:
+    one = TaskResults(task="stsb", source="hub:x:test", rows=10, models=(_scores("only", 0.7),))
+    assert "Against the first (Spearman)" not in results_table(_evaluation(one))[0]
+
+
+def test_results_read_back_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(_compared().to_json()))
+    assert read_results(path) == _compared()
+
+
+@pytest.mark.parametrize("content", ["[]", '{"tasks": []}', '{"confidence": "high"}'])
+def test_a_file_of_something_else_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(content)
+    with pytest.raises(FileError, match="holds no results of an evaluation"):
+        read_results(path)
