@@ -1,0 +1,99 @@
+"""Every step and every shipped recipe, by name; listing them loads no step and no heavy library."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pairforge.errors import OptionsError
+
+if TYPE_CHECKING:
+    from pairforge.execution.step import Step
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a step lives.
+
+    Args:
+        module: The module that defines it, as its attribute `STEP`.
+        summary: One sentence for lists of steps.
+    """
+
+    module: str
+    summary: str
+
+
+STEPS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "convert-nli": Entry("pairforge.steps.convert_nli", "Turn NLI rows into pairs, triplets or scored pairs."),
+        "mine-negatives": Entry("pairforge.steps.mine_negatives", "Give each pair texts that are near but no answer."),
+        "decontaminate": Entry("pairforge.steps.decontaminate", "Drop the rows that share a text with a test set."),
+        "init-model": Entry("pairforge.training.init_model", "Make a fresh model with random weights."),
+        "train": Entry("pairforge.training.train", "Train an encoder on a corpus of any shape."),
+        "evaluate": Entry("pairforge.evaluation.evaluate", "Score models by how well they agree with people."),
+    }
+)
+"""Every step by the name that the command line and recipes call it by, in the order of a usual run."""
+
+
+def load_step(name: str, steps: Mapping[str, Entry] = STEPS) -> Step:
+    """The record of a step; imports its module and nothing else of the kind.
+
+    Raises:
+        OptionsError: no step has this name; the nearest names are given.
+    """
+    if name not in steps:
+        raise OptionsError(f"there is no step '{name}'; {nearest_names(name, steps)}.")
+    step: Step = importlib.import_module(steps[name].module).STEP
+    return step
+
+
+def nearest_names(name: str, known: Iterable[str]) -> str:
+    """The half sentence that helps after a mistyped name: "did you mean x or y", else "there are: …"."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(near)}"
+    return f"there are: {', '.join(names)}" if names else "there is none"
+
+
+@dataclass(frozen=True)
+class ShippedRecipe:
+    """A recipe that comes with pairforge.
+
+    Args:
+        name: What `pairforge run NAME` takes.
+        path: The file.
+        description: What it does, in one sentence.
+    """
+
+    name: str
+    path: Path
+    description: str
+
+
+def shipped_folder(name: str) -> Path:
+    """A folder that is shipped beside the package: `recipes` or `examples`.
+
+    In a wheel it lies in `pairforge/shipped`; in a checkout, at the root of the repository.
+    """
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "shipped" / name
+    return installed if installed.is_dir() else package.parent / name
+
+
+def shipped_recipes() -> list[ShippedRecipe]:
+    """The recipes that come with pairforge, by name."""
+    return [_described(path) for path in sorted(shipped_folder("recipes").glob("*.toml"))]
+
+
+def _described(path: Path) -> ShippedRecipe:
+    with path.open("rb") as file:
+        return ShippedRecipe(path.stem, path, str(tomllib.load(file).get("description", "")))
