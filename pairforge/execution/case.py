@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pairforge.errors import StageError
-from pairforge.execution.inputs import FileInput, given_inputs, refuse_output_among_inputs
+from pairforge.execution.inputs import FileInput, given_inputs, refuse_output_among_sources
 from pairforge.execution.manifest import Manifest, manifest_path, read_manifest
 from pairforge.execution.origin import Origin, trace
 from pairforge.execution.outputs import output_paths
@@ -105,8 +105,8 @@ def look_up(stage: Stage, cache: Path) -> Case:
     """
     inputs = given_inputs(stage.step, stage.inputs)
     paths = output_paths(stage.step, stage.options, inputs, stage.outputs)
-    refuse_output_among_inputs(inputs, paths.values())
     specs = _find_models(stage)
+    refuse_output_among_sources(_sources(stage, inputs, specs), paths.values())
     origin = trace(stage.step, stage.options, inputs, specs, cache)
     made = read_manifest(manifest_path(next(iter(paths.values()))))
     existing = {name: path for name, path in paths.items() if _is_something(path)}
@@ -118,10 +118,18 @@ def look_up(stage: Stage, cache: Path) -> Case:
         specs=specs,
         origin=origin,
         made=made,
-        changes=origin.differences(made.origin) if made else (),
+        changes=origin.differences(made.origin) if made and made.fingerprint != origin.fingerprint else (),
         existing=existing,
         edited={name: path for name, path in existing.items() if not _is_as_made(name, path, made, cache)},
     )
+
+
+def _sources(
+    stage: Stage, inputs: Mapping[str, FileInput], specs: Mapping[str, tuple[ModelSpec, ...]]
+) -> Iterator[str]:
+    yield from (source for given in inputs.values() for source in given.sources)
+    yield from stage.step.files_in_options(stage.options)
+    yield from (str(spec.path) for found in specs.values() for spec in found if spec.path is not None)
 
 
 def _is_as_made(name: str, path: Path, made: Manifest | None, cache: Path) -> bool:

@@ -52,19 +52,17 @@ def given_inputs(step: Step, inputs: Mapping[str, FileInput]) -> dict[str, FileI
     return given
 
 
-def refuse_output_among_inputs(inputs: Mapping[str, FileInput], outputs: Iterable[Path]) -> None:
+def refuse_output_among_sources(sources: Iterable[str], outputs: Iterable[Path]) -> None:
     """Refuse to write where the stage reads.
 
     Raises:
-        StageError: an output is an input file, or would become one of an input's shards.
+        StageError: an output is a file or folder that is read, lies over one, or would become one of its shards.
     """
-    sources = [source for given in inputs.values() for source in given.sources if not is_hub(source)]
+    local = [source for source in sources if not is_hub(source)]
     for output in outputs:
-        for source in sources:
+        for source in local:
             if _is_read_from(source, output):
-                raise StageError(
-                    f"{output}: would be written where the input {source} is read. Name another place with -o."
-                )
+                raise StageError(f"{output}: would be written where {source} is read. Name another place with -o.")
 
 
 def _is_read_from(source: str, output: Path) -> bool:

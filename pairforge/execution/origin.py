@@ -129,12 +129,14 @@ def _model_record(spec: ModelSpec) -> ModelRecord:
 def _changed_values(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name in dict.fromkeys([*before, *now]):
         old, new = before.get(name), now.get(name)
-        if old != new or (name in before) != (name in now):
+        if _shown(old) != _shown(new) or (name in before) != (name in now):
             yield f"{what} {name} {_shown(old)} → {_shown(new)}"
 
 
 def _changed_files(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    yield from (f"file {name} changed" for name in now if name in before and now[name] != before[name])
+    yield from (f"file {name} is no longer named" for name in before if name not in now)
+    yield from (f"file {name} {'changed' if name in before else 'is new'}" for name in now
+                if now[name] != before.get(name))  # fmt: skip
 
 
 def _changed_inputs(before: Mapping[str, InputRecord], now: Mapping[str, InputRecord]) -> Iterator[str]:
@@ -174,6 +176,6 @@ def _changed_model(role: str, old: ModelRecord, new: ModelRecord) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, str | None):
-        return value or "none"
-    return json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

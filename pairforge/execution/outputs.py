@@ -53,7 +53,7 @@ def _default_main(step: Step, output: Output, inputs: Mapping[str, FileInput]) -
     given = next(iter(inputs.values()), None)
     if given is None:
         raise StageError(f"{step.name}: has no file to name its output after. Name the output with -o.")
-    return default_output(given.sources, output.suffix if isinstance(output, Artifact) else step.suffix)
+    return default_output(given.sources, output.suffix if isinstance(output, Artifact) else step.suffix or step.name)
 
 
 def _beside(main: Path, name: str, outputs: Outputs) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -47,19 +48,14 @@ class Workspace:
             StageError: another process holds it.
             FileError: it cannot be made.
         """
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            descriptor = self._lock()
-            self.for_step.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"{self._root}: cannot be made ({error.strerror}). Name another place with -o.") from error
-        try:
-            yield
-        finally:
-            for folder in (self.for_step, self.folder):
-                with suppress(OSError):
-                    folder.rmdir()
-            self._unlock(descriptor)
+        with self._locked():
+            try:
+                self.for_step.mkdir(parents=True, exist_ok=True)
+                yield
+            finally:
+                for folder in (self.for_step, self.folder):
+                    with suppress(OSError):
+                        folder.rmdir()
 
     def discard(self) -> None:
         """Remove what this stage and earlier ones for the same output kept."""
@@ -71,35 +67,48 @@ class Workspace:
     def _lock_file(self) -> Path:
         return self._root / "lock"
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            descriptor = self._lock()
+        except OSError as error:
+            raise FileError(f"{self._root}: cannot be made ({error.strerror}). Name another place with -o.") from error
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                if list(self._root.iterdir()) == [self._lock_file]:
+                    self._lock_file.unlink()
+                    self._root.rmdir()
+            os.close(descriptor)
+
     def _lock(self) -> int:
         # The kernel lets go of the lock when its holder dies, however it dies; the file only names the holder.
         while True:
             descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o644)
             try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                holder = os.read(descriptor, 20).decode() or "unknown"
+                self._take(descriptor)
+            except BaseException:
                 os.close(descriptor)
-                raise StageError(
-                    f"{self._output}: is being made by another process (pid {holder}). "
-                    "Wait for it, or name another place with -o."
-                ) from None
-            if self._is_lock_file(descriptor):
-                os.truncate(descriptor, 0)
-                os.write(descriptor, str(os.getpid()).encode())
-                return descriptor
+                raise
+            # The former holder may have removed the file between our opening and our locking it.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(self._lock_file.stat(), os.fstat(descriptor)):
+                    return descriptor
             os.close(descriptor)
 
-    def _is_lock_file(self, descriptor: int) -> bool:
-        # The former holder may have removed the file between our opening and our locking it.
+    def _take(self, descriptor: int) -> None:
         try:
-            return os.path.samestat(self._lock_file.stat(), os.fstat(descriptor))
-        except FileNotFoundError:
-            return False
-
-    def _unlock(self, descriptor: int) -> None:
-        with suppress(OSError):
-            if not any(entry != self._lock_file for entry in self._root.iterdir()):
-                self._lock_file.unlink()
-                self._root.rmdir()
-        os.close(descriptor)
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # A file system without locks is no reason not to work.
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                return
+            holder = os.read(descriptor, 20).decode() or "unknown"
+            raise StageError(
+                f"{self._output}: is being made by another process (pid {holder}). "
+                "Wait for it, or name another place with -o."
+            ) from None
+        os.truncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
