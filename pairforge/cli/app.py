@@ -5,17 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from pairforge.cli import cache_commands, recipe_commands
 from pairforge.cli.failures import run_guarded
+from pairforge.cli.help import Command, Commands
 from pairforge.cli.quiet import quiet_libraries
-from pairforge.errors import OptionsError
 from pairforge.pipeline.registry import STEPS
 
 _HELP = """Build, mine and judge training data for embedding models.
@@ -25,7 +23,7 @@ by a recipe. A corpus is a parquet, jsonl, csv or tsv file (also .gz, .zst), a f
 """
 
 
-class _StepStub(TyperCommand):
+class _StepStub(Command):
     """Stands in the list of commands for a step, whose module is imported when the command is used."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
@@ -35,7 +33,7 @@ class _StepStub(TyperCommand):
         return step_command(str(self.name)).make_context(info_name, args, parent=parent, **extra)
 
 
-class _Commands(TyperGroup):
+class _Steps(Commands):
     """The commands; one for each registered step, then those that are written out."""
 
     def __init__(self, **attributes: Any) -> None:
@@ -46,26 +44,14 @@ class _Commands(TyperGroup):
         }
         self.commands = {**stubs, **self.commands}
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As typer's, with the nearest names for an unknown one."""
-        name = args[0]
-        if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
-            raise OptionsError(f"there is no command '{name}'; {self._nearest(name)}")
-        return super().resolve_command(ctx, args)
-
-    def _nearest(self, name: str) -> str:
-        near = [known for known in self.commands if len(name) > 1 and known.startswith(name)]
-        near = near or get_close_matches(name, self.commands, cutoff=0.5)
-        return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(self.commands)}."
-
 
 app = typer.Typer(
     name="pairforge",
-    cls=_Commands,
+    cls=_Steps,
     help=_HELP,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
 )
 
 
@@ -84,8 +70,8 @@ def _root(
     pass
 
 
-app.command("run", rich_help_panel="Recipes and caches")(recipe_commands.run)
-app.command("recipes", rich_help_panel="Recipes and caches")(recipe_commands.recipes)
+app.command("run", cls=Command, rich_help_panel="Recipes and caches")(recipe_commands.run)
+app.command("recipes", cls=Command, rich_help_panel="Recipes and caches")(recipe_commands.recipes)
 app.add_typer(cache_commands.app, name="cache", rich_help_panel="Recipes and caches")
 
 

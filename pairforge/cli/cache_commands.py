@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from pairforge.cache import SECTIONS, cache_folder, cache_info, clear_cache
+from pairforge.cli.help import Command, Commands
 from pairforge.cli.render import print_json, say, size
 from pairforge.errors import OptionsError
 
-app = typer.Typer(help="Show or empty the cache that all commands share.", no_args_is_help=False)
+app = typer.Typer(help="Show or empty the cache that all commands share.", cls=Commands, rich_markup_mode=None)
 
 _Folder = Annotated[
     Path | None,
@@ -27,7 +28,7 @@ def _sections(incomplete: str) -> list[str]:
     return [name for name in SECTIONS if name.startswith(incomplete)]
 
 
-@app.command()
+@app.command(cls=Command)
 def info(cache_dir: _Folder = None, json: _Json = False, debug: _Debug = False) -> None:
     """Show where the cache is, what it holds and how large it is."""
     folder = _folder(cache_dir)
@@ -43,7 +44,7 @@ def info(cache_dir: _Folder = None, json: _Json = False, debug: _Debug = False) 
         typer.echo("  nothing yet")
 
 
-@app.command()
+@app.command(cls=Command)
 def clear(
     section: Annotated[
         str | None,

@@ -21,6 +21,7 @@ from pairforge.errors import OptionsError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_LONGEST_METAVAR = 60
 _METAVARS: Mapping[Any, str] = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
 
@@ -39,6 +40,11 @@ class ValueForm:
     choices: tuple[str, ...] = ()
     count: int = 1
     many: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the choices are too many to stand beside the flag."""
+        return len(self.metavar) > _LONGEST_METAVAR
 
     @property
     def annotation(self) -> Any:
@@ -97,8 +103,8 @@ def field_parameter(name: str, field: FieldInfo, panel: str) -> inspect.Paramete
     form = value_form(field.annotation)
     default: Any = ... if field.is_required() else _text(field.get_default(call_default_factory=True), form)
     shared: dict[str, Any] = {
-        "help": field_help(field),
-        "metavar": form.metavar,
+        "help": field_help(field) + (f" One of {', '.join(form.choices)}." if form.is_long else ""),
+        "metavar": "NAME" if form.is_long else form.metavar,
         "autocompletion": _completion(form.choices) if form.choices else None,
         "show_default": default not in (None, ..., [], False),
     }

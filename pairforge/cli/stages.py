@@ -15,6 +15,7 @@ from pairforge.cli.render import print_json, show_outcome
 from pairforge.errors import OptionsError
 from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
 from pairforge.execution.step import Artifact, ModelRole, Step, StepOptions
+from pairforge.files import default_output
 from pairforge.frames import Column, ColumnKind
 from pairforge.models import ModelKind, ModelRequest
 from pairforge.progress import terminal
@@ -118,7 +119,7 @@ def stage_of(step: Step, values: Mapping[str, Any], typed: set[str]) -> Stage:
         if role_model.needed(options)
     }
     _refuse_unused(step, options, inputs, typed)
-    outputs = _outputs(step, options, models, values["output"])
+    outputs = _outputs(step, options, inputs, models, values["output"])
     return Stage(step=step, options=options, inputs=inputs, models=models, outputs=outputs)
 
 
@@ -177,13 +178,20 @@ def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileIn
 
 
 def _outputs(
-    step: Step, options: StepOptions, models: Mapping[str, tuple[ModelRequest, ...]], given: str | None
+    step: Step,
+    options: StepOptions,
+    inputs: Mapping[str, FileInput],
+    models: Mapping[str, tuple[ModelRequest, ...]],
+    given: str | None,
 ) -> dict[str, Path]:
     main, output = next(iter(step.outputs(options).items()))
     if given:
         return {main: Path(given).expanduser()}
-    if any(entry.required for entry in step.inputs.values()):
-        return {}
+    required = [role for role, entry in step.inputs.items() if entry.required]
+    if required and (step.suffix or isinstance(output, Artifact)):
+        return {}  # The stage names it after the input.
+    if required and not isinstance(output, Artifact):
+        return {main: default_output(inputs[required[0]].sources, output.name.replace(" ", "-"))}
     ending = output.suffix if isinstance(output, Artifact) else ".parquet"
     name = ".".join(part for part in (_own_name(step, options, models), step.suffix) if part)
     return {main: Path(name + ending)}

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
 
+from pairforge.cli.help import Command
 from pairforge.cli.parameters import field_parameter, flag, is_positional, parameter
 from pairforge.cli.stages import bounded_score, column_flags, run_command, setting_names
 from pairforge.execution.stage import PART_ROWS
@@ -21,7 +21,7 @@ RUNNING = "Running"
 """Help heading of the flags that every step has."""
 
 
-def step_command(name: str) -> TyperCommand:
+def step_command(name: str) -> Command:
     """The command of a registered step; imports the step's module."""
     step = load_step(name)
 
@@ -31,8 +31,8 @@ def step_command(name: str) -> TyperCommand:
 
     context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     run.__signature__ = inspect.Signature([context, *parameters(step)])  # type: ignore[attr-defined]
-    made = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    made.command(name, help=STEPS[name].summary)(run)
+    made = typer.Typer(add_completion=False, rich_markup_mode=None)
+    made.command(name, cls=Command, help=STEPS[name].summary)(run)
     return typer.main.get_command(made)  # type: ignore[return-value]
 
 
@@ -63,7 +63,8 @@ def _positional(step: Step) -> Iterator[inspect.Parameter]:
 
 
 def _step_options(step: Step) -> Iterator[inspect.Parameter]:
-    for name, field in step.options.model_fields.items():
+    inherited = {name for base in step.options.__bases__ for name in getattr(base, "model_fields", ())}
+    for name, field in sorted(step.options.model_fields.items(), key=lambda item: item[0] in inherited):
         if not is_positional(field):
             yield field_parameter(name, field, _OPTIONS)
 

@@ -1,0 +1,182 @@
+"""Wrong inputs of every kind: each gives one clear sentence, exit code 1 or 2, no traceback and no partial output."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+FAILED, USAGE = 1, 2
+Files = dict[str, bytes | None]
+"""Name → contents; None for an empty folder."""
+
+
+def _parquet(columns: dict[str, Sequence[object]], schema: dict[str, type[pl.DataType]] | None = None) -> bytes:
+    buffer = io.BytesIO()
+    pl.DataFrame(columns, schema_overrides=schema).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def _lines(*rows: dict[str, object]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+PAIRS = _parquet({"anchor": ["a?", "b?", "c?"], "positive": ["a.", "b.", "c."]})
+NLI = _lines(*({"premise": "p", "hypothesis": f"h{label}", "label": label} for label in (0, 1, 2)))
+SCORED = _parquet({"sentence1": ["a", "b", "c"], "sentence2": ["d", "e", "f"], "score": [0.1, 0.5, 0.9]})
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One wrong input.
+
+    Args:
+        name: What is wrong.
+        command: The words after `pairforge`.
+        words: What the sentence must say: the place and the mend.
+        files: What lies in the folder.
+        code: The exit code wanted.
+    """
+
+    name: str
+    command: str
+    words: tuple[str, ...]
+    files: Files = field(default_factory=dict)
+    code: int = FAILED
+
+
+RECIPE = b'[stages.a]\nstep = "convert-nli"\nnli = "nli.jsonl"\n'
+
+
+TABLE = [
+    Wrong("missing file", "mine-negatives pears.parquet", ("pears.parquet", "no such file", "pairs.parquet"),
+          {"pairs.parquet": PAIRS}),
+    Wrong("missing folder", "mine-negatives no/pairs.parquet", ("no/pairs.parquet", "folder no does not exist")),
+    Wrong("empty file", "convert-nli nli.jsonl", ("nli.jsonl", "empty"), {"nli.jsonl": b""}),
+    Wrong("header without rows", "convert-nli nli.csv", ("nli.csv", "no rows"),
+          {"nli.csv": b"premise,hypothesis,label\n"}),
+    Wrong("parquet without rows", "mine-negatives pairs.parquet", ("pairs.parquet", "no rows"),
+          {"pairs.parquet": _parquet({"anchor": [], "positive": []})}),
+    Wrong("truncated parquet", "mine-negatives pairs.parquet", ("pairs.parquet", "truncated", "make it anew"),
+          {"pairs.parquet": PAIRS[: len(PAIRS) // 2]}),
+    Wrong("truncated gz", "convert-nli nli.jsonl.gz", ("nli.jsonl.gz", "truncated"),
+          {"nli.jsonl.gz": gzip.compress(NLI * 50)[:60]}),
+    Wrong("missing column", "mine-negatives pairs.parquet", ("pairs.parquet", "'positive'", "--positive-column"),
+          {"pairs.parquet": _parquet({"anchor": ["a"], "reply to it": ["b"]})}),
+    Wrong("named column absent", "mine-negatives pairs.parquet --positive-column reply",
+          ("pairs.parquet", "'reply'", "found: anchor, positive"), {"pairs.parquet": PAIRS}),
+    Wrong("wrong type", "mine-negatives pairs.parquet", ("pairs.parquet", "'positive'", "text", "Int64"),
+          {"pairs.parquet": _parquet({"anchor": ["a"], "positive": [1]})}),
+    Wrong("all-null column", "mine-negatives pairs.parquet", ("pairs.parquet", "'positive'", "nothing but nulls"),
+          {"pairs.parquet": _parquet({"anchor": ["a"], "positive": [None]}, {"positive": pl.String})}),
+    Wrong("some nulls", "mine-negatives pairs.parquet", ("'positive'", "null in 1 of 2 rows", "row 2"),
+          {"pairs.parquet": _parquet({"anchor": ["a", "b"], "positive": ["c", None]})}),
+    Wrong("duplicate column names", "convert-nli nli.csv", ("nli.csv", "'premise'", "twice", "Rename"),
+          {"nli.csv": b"premise,premise,hypothesis,label\np,p,h,0\n"}),
+    Wrong("mistyped option", "mine-negatives pairs.parquet --num-negative 3", ("--num-negative", "--num-negatives"),
+          {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("mistyped option value", "convert-nli nli.jsonl --to triplets", ("--to", "triplet", "'triplets'"),
+          {"nli.jsonl": NLI}, USAGE),
+    Wrong("value that is no number", "mine-negatives pairs.parquet --num-negatives many",
+          ("--num-negatives", "whole number", "'many'"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("value out of bounds", "mine-negatives pairs.parquet --num-negatives 0",
+          ("--num-negatives", "at least 1", "'0'"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("option without its value", "mine-negatives pairs.parquet --num-negatives",
+          ("--num-negatives", "argument"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("no input named", "convert-nli --to pair", ("convert-nli", "NLI"), code=USAGE),
+    Wrong("two inputs for one", "mine-negatives pairs.parquet more.parquet", ("mine-negatives", "more.parquet"),
+          {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("unknown command", "mine pairs.parquet", ("'mine'", "mine-negatives"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("unknown cache section", "cache clear vector --yes", ("'vector'", "vectors"), code=USAGE),
+    Wrong("unknown loss", "train pairs.parquet --loss mnrl", ("--loss", "mnr", "'mnrl'"),
+          {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("options at odds", "train pairs.parquet --loss mnr --margin 1", ("margin", "multiple-negatives-ranking"),
+          {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("loss that does not fit", "train pairs.parquet --loss cosent", ("pairs.parquet", "cosent"),
+          {"pairs.parquet": PAIRS}),
+    Wrong("a folder for a file", "convert-nli nli", ("nli", "folder"), {"nli": None}),
+    Wrong("a folder for an output file", "convert-nli nli.jsonl -o out.parquet", ("out.parquet", "folder", "-o"),
+          {"nli.jsonl": NLI, "out.parquet": None}),
+    Wrong("a file for an output folder", "init-model static -o static.model", ("static.model", "file", "-o"),
+          {"static.model": b"x"}),
+    Wrong("output folder closed", "convert-nli nli.jsonl -o /proc/nowhere/pairs.parquet", ("/proc",),
+          {"nli.jsonl": NLI}),
+    Wrong("output of no known format", "convert-nli nli.jsonl -o pairs.xlsx", ("pairs.xlsx", ".parquet"),
+          {"nli.jsonl": NLI}),
+    Wrong("csv of another encoding", "convert-nli nli.csv", ("nli.csv", "line 2", "UTF-8"),
+          {"nli.csv": "premise,hypothesis,label\ncafé,bar,0\n".encode("latin-1")}),
+    Wrong("ragged csv", "convert-nli nli.csv", ("nli.csv", "line 3", "4 fields"),
+          {"nli.csv": b"premise,hypothesis,label\na,b,0\na,b,0,extra\n"}),
+    Wrong("malformed json line", "convert-nli nli.jsonl", ("nli.jsonl", "line 2", "JSON"),
+          {"nli.jsonl": NLI.splitlines(keepends=True)[0] + b'{"premise": "x"\n'}),
+    Wrong("unknown suffix", "convert-nli nli.docx", ("nli.docx", ".jsonl"), {"nli.docx": b"PK"}),
+    Wrong("unknown model, offline", "mine-negatives pairs.parquet --model no-such/model", ("no-such/model",),
+          {"pairs.parquet": PAIRS}),
+    Wrong("model folder that is no model", "evaluate empty --task sts:sts.parquet", ("empty",),
+          {"sts.parquet": SCORED, "empty": None}),
+    Wrong("corpus smaller than N", "mine-negatives pairs.parquet --corpus corpus.jsonl --num-negatives 5",
+          ("corpus.jsonl", "5"), {"pairs.parquet": PAIRS, "corpus.jsonl": _lines({"text": "one"}, {"text": "two"})}),
+    Wrong("nothing labelled", "convert-nli nli.jsonl", ("unlabelled",),
+          {"nli.jsonl": _lines({"premise": "p", "hypothesis": "h", "label": -1})}),
+    Wrong("unknown label word", "convert-nli nli.jsonl", ("nli", "'agreement'", "entailment"),
+          {"nli.jsonl": _lines({"premise": "p", "hypothesis": "h", "label": "agreement"})}),
+    Wrong("scores out of range", "train sts.parquet", ("sts.parquet", "'score'", "--score-scale"),
+          {"sts.parquet": _parquet({"sentence1": ["a"], "sentence2": ["b"], "score": [80.0]})}),
+    Wrong("score scale of nothing", "train sts.parquet --score-scale 0", ("--score-scale", "above 0"),
+          {"sts.parquet": SCORED}, USAGE),
+    Wrong("no task", "evaluate all-MiniLM-L6-v2", ("--task",), code=USAGE),
+    Wrong("unknown task", "evaluate all-MiniLM-L6-v2 --task stsbench", ("--task", "'stsbench'", "sts:FILE"),
+          code=USAGE),
+    Wrong("missing task file", "evaluate all-MiniLM-L6-v2 --task sts:no.parquet", ("no.parquet", "no such file")),
+    Wrong("positional choice unknown", "init-model dynamic", ("KIND", "static", "transformer", "'dynamic'"),
+          code=USAGE),
+    Wrong("output from other inputs", "convert-nli nli.jsonl -o pairs.parquet", ("pairs.parquet", "--overwrite"),
+          {"nli.jsonl": NLI, "pairs.parquet": PAIRS}),
+    Wrong("input is output", "convert-nli nli.jsonl -o nli.jsonl --overwrite", ("nli.jsonl", "-o"), {"nli.jsonl": NLI}),
+    Wrong("column flag of an input not given", "mine-negatives pairs.parquet --doc-id-column id",
+          ("--doc-id-column", "--corpus"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("recipe missing", "run no.toml", ("no.toml",)),
+    Wrong("recipe syntax", "run r.toml", ("r.toml", "line 2"), {"r.toml": b"[stages.a]\nstep = convert-nli\n"}),
+    Wrong("recipe with several faults", "run r.toml",
+          ("r.toml", "convert-nlli", "bidirectonal", "no.jsonl"),
+          {"r.toml": b'[stages.a]\nstep = "convert-nlli"\n[stages.b]\nstep = "convert-nli"\n'
+                     b'nli = "no.jsonl"\nbidirectonal = true\n'}),
+    Wrong("recipe with a cycle", "run r.toml", ("r.toml", "a", "b"),
+          {"r.toml": b'[stages.a]\nstep = "mine-negatives"\npairs = "stage:b"\n'
+                     b'[stages.b]\nstep = "mine-negatives"\npairs = "stage:a"\n'}),
+    Wrong("unknown setting", "run r.toml --set pears=x", ("pears",),
+          {"nli.jsonl": NLI, "r.toml": RECIPE}),
+    Wrong("setting without a value", "run r.toml --set nli", ("--set", "nli"),
+          {"nli.jsonl": NLI, "r.toml": RECIPE}),
+    Wrong("unknown stage", "run r.toml --only b", ("'b'", "a"),
+          {"nli.jsonl": NLI, "r.toml": RECIPE}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", TABLE, ids=lambda wrong: wrong.name)
+def test_a_wrong_input_gets_one_clear_sentence(wrong: Wrong, run: Callable, tmp_path: Path) -> None:
+    for name, contents in wrong.files.items():
+        if contents is None:
+            (tmp_path / name).mkdir()
+        else:
+            (tmp_path / name).write_bytes(contents)
+    ran = run(*wrong.command.split())
+    assert ran.code in (FAILED, USAGE), ran.err
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+    assert "unexpected error" not in ran.err
+    assert ran.err.startswith("error: ")
+    assert [word for word in wrong.words if word not in ran.err] == [], ran.err
+    assert ran.code == wrong.code, ran.err
+    assert {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == {
+        name: contents for name, contents in wrong.files.items() if contents is not None
+    }
+    assert {path.name for path in tmp_path.rglob("*") if path.is_dir()} == {
+        name for name, contents in wrong.files.items() if contents is None
+    }
