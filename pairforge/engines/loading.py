@@ -1,0 +1,21 @@
+"""Loads a model that was found, as what its kind asks for."""
+
+from __future__ import annotations
+
+from pairforge.errors import ModelError
+from pairforge.models import Encoder, ModelKind, ModelSpec
+
+
+def load(spec: ModelSpec) -> Encoder | ModelSpec:
+    """The engine of an encoder; for `ModelKind.WEIGHTS` the spec itself.
+
+    Raises:
+        ModelError: it cannot be used in that way.
+    """
+    if spec.kind is ModelKind.WEIGHTS:
+        return spec
+    if spec.kind is ModelKind.ENCODER:
+        from pairforge.engines.encoders import load_encoder  # noqa: PLC0415 - each engine loads with its first use
+
+        return load_encoder(spec)
+    raise ModelError(f"{spec.name}: there is no engine for a {spec.kind} yet. Use it as an encoder.")
