@@ -1,0 +1,86 @@
+"""Take out of a training corpus what the evaluation will ask."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pairforge.execution.ledger import DROP_REASON
+from pairforge.execution.step import Input, Step, StepContext, StepOptions
+from pairforge.frames import ANY_CORPUS, SHAPES, ColumnKind, detect_shape
+from pairforge.text import normalised
+
+_ANY_SHAPE = tuple(SHAPES.values())
+
+
+class DecontaminateOptions(StepOptions):
+    """decontaminate has no options: any text in common is a leak."""
+
+
+_DEFAULTS = DecontaminateOptions()
+
+
+def decontaminate(
+    corpus: pl.DataFrame,
+    against: pl.DataFrame,
+    *,
+    options: DecontaminateOptions = _DEFAULTS,
+    context: StepContext | None = None,
+) -> pl.DataFrame:
+    """Drop every row of which a text is also a text of the evaluation sets, whatever the columns.
+
+    Texts are equal if they are after normalisation (case, white space, Unicode form, a final full stop). Only the
+    columns of the corpora's shapes are compared, not those that travel along. The empty text is no leak.
+
+    Args:
+        corpus: A training corpus of any shape.
+        against: The evaluation sets' rows, of any shape.
+        options: None so far.
+        context: Where dropped rows are counted.
+
+    Raises:
+        FrameError: the columns of one of them fit no shape.
+    """
+    ledger = (context or StepContext()).ledger
+    asked = _texts(against)
+    leaks = asked.filter(asked != "").unique()
+    leaking = pl.any_horizontal(_leaks(name, kind, leaks) for name, kind in _text_columns(corpus, "corpus"))
+    flagged = corpus.with_columns(pl.when(leaking).then(pl.lit("in_evaluation_set")).alias(DROP_REASON))
+    return ledger.keep_unflagged(flagged)
+
+
+def _text_columns(frame: pl.DataFrame, place: str) -> list[tuple[str, ColumnKind]]:
+    shape = detect_shape(frame, place, _ANY_SHAPE)
+    kinds = (ColumnKind.TEXT, ColumnKind.TEXTS)
+    return [
+        (name, column.kind)
+        for column in shape.columns
+        if column.kind in kinds
+        for name in column.names_in(frame.columns)
+    ]
+
+
+def _texts(against: pl.DataFrame) -> pl.Series:
+    columns = [
+        pl.col(name).explode() if kind is ColumnKind.TEXTS else pl.col(name)
+        for name, kind in _text_columns(against, "against")
+    ]
+    return pl.concat([against.select(normalised(column).alias("text")) for column in columns])["text"]
+
+
+def _leaks(name: str, kind: ColumnKind, leaks: pl.Series) -> pl.Expr:
+    if kind is ColumnKind.TEXTS:
+        return pl.col(name).list.eval(normalised(pl.element()).is_in(leaks.implode())).list.any()
+    return normalised(name).is_in(leaks.implode())
+
+
+STEP = Step(
+    name="decontaminate",
+    run=decontaminate,
+    options=DecontaminateOptions,
+    inputs={
+        "corpus": Input("The training corpus.", _ANY_SHAPE),
+        "against": Input("The evaluation sets.", _ANY_SHAPE, many=True),
+    },
+    outputs=lambda options: {"corpus": ANY_CORPUS},
+    suffix="clean",
+)
