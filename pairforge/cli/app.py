@@ -89,7 +89,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with nullcontext() if debug else quiet_libraries():
         command = typer.main.get_command(app)
         return run_guarded(lambda: command.main(words, prog_name="pairforge", standalone_mode=False), debug=debug)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -36,17 +36,17 @@ def show_outcome(stage: Stage, outcome: Outcome, typed: set[str]) -> None:
         say(f"{stage.step.name}: {_paths(outcome.outputs.values())} is up to date.")
     else:
         _show_summary(stage, outcome, typed)
-    for path in outcome.outputs.values():
-        show_results(path)
+    show_results(stage.step.name, outcome)
 
 
-def show_results(path: Path) -> None:
-    """The table of a results file on stdout; nothing for any other output."""
-    if path.suffix != ".json" or not path.is_file():
+def show_results(step: str, outcome: Outcome) -> None:
+    """The table of scores on stdout, after an evaluation."""
+    if step != "evaluate":
         return
     from pairforge.evaluation.results import read_results, results_table  # noqa: PLC0415 - only for evaluations
 
-    table(results_table(read_results(path)))
+    for path in outcome.outputs.values():
+        table(results_table(read_results(path)))
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> None:

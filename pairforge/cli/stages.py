@@ -97,12 +97,19 @@ def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
             cache=cache_folder(),
             overwrite=values["overwrite"],
             progress=terminal,
-            part_rows=values.get("part_rows") or PART_ROWS,
+            part_rows=_part_rows(values),
         )
     if values["json"]:
         print_json(outcome.to_json())
     else:
         show_outcome(stage, outcome, typed)
+
+
+def _part_rows(values: Mapping[str, Any]) -> int:
+    rows: int = values.get("part_rows", PART_ROWS)
+    if rows < 1:
+        raise OptionsError(f"--part-rows should be a whole number at least 1, but it is '{rows}'.")
+    return rows
 
 
 def stage_of(step: Step, values: Mapping[str, Any], typed: set[str]) -> Stage:

@@ -112,7 +112,7 @@ def _running(step: Step) -> Iterator[inspect.Parameter]:
         "output": (str, "--output", "Where the result goes; beside the input if not given.", "PATH"),
         "overwrite": (bool, "--overwrite", "Replace an output that was made from something else.", ""),
         "cache_dir": (str, "--cache-dir", "Folder of vectors and digests that all commands share.", "FOLDER"),
-        "part_rows": (int, "--part-rows", "Rows done at once, and lost at most when stopped.", "INTEGER"),
+        "part_rows": (int, "--part-rows", "Rows done at once, and lost at most when stopped. At least 1.", "INTEGER"),
         "json": (bool, "--json", "Print the summary as one JSON object on stdout.", ""),
         "debug": (bool, "--debug", "Show tracebacks and what other libraries say.", ""),
     }
@@ -125,9 +125,8 @@ def _running(step: Step) -> Iterator[inspect.Parameter]:
 
 def _running_option(names: Sequence[str], annotation: Any, help_text: str, metavar: str) -> Any:
     default = {bool: False, int: PART_ROWS}.get(annotation)
-    least = 1 if annotation is int else None
     return typer.Option(
-        default, *names, help=help_text, metavar=metavar, min=least, show_default=bool(default), rich_help_panel=RUNNING
+        default, *names, help=help_text, metavar=metavar, show_default=bool(default), rich_help_panel=RUNNING
     )
 
 

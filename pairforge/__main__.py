@@ -1,0 +1,7 @@
+"""`python -m pairforge` is `pairforge`."""
+
+import sys
+
+from pairforge.cli.app import main
+
+sys.exit(main())
