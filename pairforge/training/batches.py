@@ -24,7 +24,10 @@ def text_codes(rows: pl.DataFrame) -> Codes:
 
 
 class EpochBatches(DefaultBatchSampler):  # type: ignore[misc]
-    """Shuffled batches; with codes, no two rows of a batch share one.
+    """Shuffled batches, rows / batch_size of them; with codes, no two rows of a batch share one.
+
+    Where texts repeat so much that such batches are more, the small last ones are dropped: `left_out` counts their
+    rows in the last epoch.
 
     sentence-transformers' own samplers go on drawing from one generator, so that an epoch resumed in the middle of
     a run meets another order, and look every row up in the dataset for its texts.
@@ -34,6 +37,7 @@ class EpochBatches(DefaultBatchSampler):  # type: ignore[misc]
         super().__init__(dataset, batch_size=batch_size, drop_last=False, seed=seed)
         self.rows = len(dataset)
         self.codes = codes
+        self.left_out = 0
 
     def __len__(self) -> int:
         return math.ceil(self.rows / int(self.batch_size))
@@ -43,7 +47,9 @@ class EpochBatches(DefaultBatchSampler):  # type: ignore[misc]
         if self.codes is None:
             yield from (order[i : i + self.batch_size].tolist() for i in range(0, self.rows, self.batch_size))
         else:
-            yield from distinct_batches(order, self.codes, self.batch_size)[: len(self)]
+            batches = distinct_batches(order, self.codes, self.batch_size)[: len(self)]
+            self.left_out = self.rows - sum(map(len, batches))
+            yield from batches
 
 
 def distinct_batches(order: npt.NDArray[np.int64], codes: Codes, batch_size: int) -> list[list[int]]:

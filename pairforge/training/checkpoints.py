@@ -25,7 +25,7 @@ def mark_complete(checkpoint: Path, notes: Mapping[str, Any]) -> None:
 def newest_complete(folder: Path) -> Path | None:
     """The checkpoint to go on from; those that a kill cut short are removed."""
     complete = [checkpoint for checkpoint in _checkpoints(folder) if (checkpoint / _MARKER).exists()]
-    newest = max(complete, key=_step, default=None)
+    newest = max(complete, key=step_of, default=None)
     for other in _checkpoints(folder):
         if other != newest:
             shutil.rmtree(other, ignore_errors=True)
@@ -38,9 +38,10 @@ def notes_of(checkpoint: Path) -> dict[str, Any]:
     return notes
 
 
+def step_of(checkpoint: Path) -> int:
+    """The step after which it was written."""
+    return int(checkpoint.name.removeprefix(_PREFIX))
+
+
 def _checkpoints(folder: Path) -> list[Path]:
     return [path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdigit()]
-
-
-def _step(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix(_PREFIX))

@@ -20,7 +20,7 @@ from pairforge.errors import ModelError, OptionsError
 from pairforge.frames import LABELLED_PAIR, ColumnKind
 from pairforge.progress import Progress
 from pairforge.training.batches import text_codes
-from pairforge.training.checkpoints import newest_complete
+from pairforge.training.checkpoints import newest_complete, step_of
 from pairforge.training.libraries import quiet
 from pairforge.training.losses import BaseKind
 from pairforge.training.plan import TrainingPlan
@@ -39,6 +39,7 @@ class TrainingOutcome:
         final_loss: Mean loss of the last steps.
         dev_scores: Step → Spearman cosine on the dev pairs; step 0 is the start.
         best_step: The step whose weights were kept; None without dev pairs.
+        left_out: Rows of the last epoch that no batch had room for.
         resumed_at: The step that an earlier run had reached; None for a run in one go.
     """
 
@@ -47,6 +48,7 @@ class TrainingOutcome:
     final_loss: float
     dev_scores: Mapping[int, float]
     best_step: int | None
+    left_out: int
     resumed_at: int | None
 
 
@@ -68,9 +70,14 @@ def fit(plan: TrainingPlan, folder: Path, progress: Progress) -> TrainingOutcome
         if watch.best_weights is not None and watch.best_step != plan.steps:
             model.load_state_dict(watch.best_weights)
         _save(model, trainer.loss, folder / "model")
-    resumed_at = None if checkpoint is None else int(checkpoint.name.rsplit("-", 1)[1])
     return TrainingOutcome(
-        folder / "model", precision, trainer.final_loss, watch.dev_scores, watch.best_step, resumed_at
+        model=folder / "model",
+        precision=precision,
+        final_loss=trainer.final_loss,
+        dev_scores=watch.dev_scores,
+        best_step=watch.best_step,
+        left_out=trainer.left_out,
+        resumed_at=None if checkpoint is None else step_of(checkpoint),
     )
 
 

@@ -51,8 +51,10 @@ class TrainOptions(SeededOptions):
                           "or not at all."),
     ] = "linear"  # fmt: skip
     warmup_ratio: Annotated[
-        float, Field(ge=0, lt=1, description="Share of the steps over which the learning rate rises to its peak.")
-    ] = 0.1
+        float | None,
+        Field(ge=0, lt=1, description="Share of the steps over which the learning rate rises to its peak; 0.1 for "
+                                      "transformers and 0 for static models if not given."),
+    ] = None  # fmt: skip
     warmup_steps: Annotated[
         int | None, Field(ge=0, description="Steps over which the learning rate rises; instead of the ratio.")
     ] = None
@@ -89,6 +91,12 @@ class TrainOptions(SeededOptions):
         int | None,
         Field(ge=1, description="Steps between two checkpoints to resume from; one every five minutes if not given."),
     ] = None
+
+    @model_validator(mode="after")
+    def _one_warmup(self) -> TrainOptions:
+        if self.warmup_ratio is not None and self.warmup_steps is not None:
+            raise ValueError("warmup_ratio and warmup_steps say the same thing twice; give one of them")
+        return self
 
     @model_validator(mode="after")
     def _only_what_the_loss_uses(self) -> TrainOptions:

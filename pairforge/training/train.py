@@ -79,11 +79,16 @@ def _work_folder(workspace: Path | None, output: Path | None) -> Iterator[Path]:
 def _tell(ledger: Ledger, plan: TrainingPlan, outcome: TrainingOutcome) -> None:
     ledger.count("rows", plan.rows.height)
     ledger.count("steps", plan.steps)
-    ledger.count("epochs x 100", round(100 * plan.epochs))
     ledger.note(
-        f"{plan.kind} model, learning rate {plan.learning_rate:g} after {plan.warmup_steps:,} steps of warm-up, "
-        f"{plan.options.schedule} schedule, batches of {plan.options.batch_size:,}, {outcome.precision}"
+        f"{plan.kind} model, {plan.epochs:.3g} epochs in batches of {plan.options.batch_size:,}, {outcome.precision}; "
+        f"learning rate {plan.learning_rate:g} after {plan.warmup_steps:,} steps of warm-up, "
+        f"{plan.options.schedule} schedule"
     )
+    if outcome.left_out:
+        ledger.note(
+            f"{outcome.left_out:,} of {plan.rows.height:,} rows were left out of an epoch, because all batches with "
+            "room held one of their texts; --no-distinct-batches trains on them too"
+        )
     if outcome.resumed_at is not None:
         ledger.note(f"went on from step {outcome.resumed_at:,}, which an earlier run had reached")
     ledger.note(f"final loss {outcome.final_loss:.4f} (mean of the last steps)")

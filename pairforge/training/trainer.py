@@ -35,6 +35,7 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
     def __init__(self, *, codes: Codes | None, watch: RunWatch, **arguments: Any) -> None:
         self._codes = codes
         self._watch = watch
+        self._batches: EpochBatches | None = None
         self._recent_losses: deque[torch.Tensor] = deque(maxlen=20)
         super().__init__(callbacks=[watch], **arguments)
 
@@ -43,12 +44,18 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
         """Mean loss of the last steps, at most 20."""
         return float(torch.stack(list(self._recent_losses)).mean()) if self._recent_losses else math.nan
 
+    @property
+    def left_out(self) -> int:
+        """Rows of the last epoch that no batch had room for."""
+        return self._batches.left_out if self._batches else 0
+
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """No model card: it would tokenise the corpus for its statistics, and the manifest says more."""
 
     def get_batch_sampler(self, dataset: Any, batch_size: int, *unused: Any, **also_unused: Any) -> EpochBatches:
         """The batches of the epoch that `set_epoch` names."""
-        return EpochBatches(dataset, batch_size, seed=self.args.seed, codes=self._codes)
+        self._batches = EpochBatches(dataset, batch_size, seed=self.args.seed, codes=self._codes)
+        return self._batches
 
     def training_step(self, *arguments: Any, **keywords: Any) -> torch.Tensor:
         """One step; its loss must be a number."""

@@ -45,6 +45,7 @@ def test_epoch_number_and_seed_alone_decide_the_order():
 def test_epoch_has_the_promised_number_of_batches_when_texts_repeat():
     batches = EpochBatches(range(10), 4, seed=0, codes=np.array([[0, i + 1] for i in range(10)]))
     assert [len(batch) for batch in batches] == [1, 1, 1]
+    assert batches.left_out == 7
 
 
 def test_texts_are_told_apart_across_columns_but_not_by_case_or_outer_blanks():

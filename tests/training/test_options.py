@@ -21,6 +21,11 @@ def test_setting_that_the_loss_does_not_have_is_refused():
     assert TrainOptions(loss="cosent", scale=10).scale == 10
 
 
+def test_warmup_is_given_one_way():
+    with pytest.raises(ValidationError, match="give one of them"):
+        TrainOptions(warmup_ratio=0.1, warmup_steps=10)
+
+
 def test_heads_must_divide_the_dimension_of_a_transformer():
     with pytest.raises(ValidationError, match=r"the dimension \(10\) is no multiple of the heads \(4\)"):
         InitModelOptions(kind="transformer", dimension=10)

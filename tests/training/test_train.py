@@ -84,6 +84,13 @@ def test_trainer_sees_the_columns_of_the_shape_alone(static_base: ModelSpec):
     assert weights_digest(train(strewn, base=static_base, options=options)) == weights_digest(plain)
 
 
+def test_rows_that_fit_no_batch_are_told(static_base: ModelSpec):
+    context = StepContext()
+    alike = triplets().with_columns(positive=pl.lit("an animal"))
+    train(alike, base=static_base, options=TrainOptions(batch_size=8), context=context)
+    assert any(note.startswith("42 of 48 rows were left out of an epoch") for note in context.ledger.notes)
+
+
 def test_seed_decides_the_weights(static_base: ModelSpec):
     first, again, other = (
         train(nli(), base=static_base, options=TrainOptions(batch_size=8, seed=seed)) for seed in (1, 1, 2)
@@ -124,6 +131,16 @@ def test_distinct_batches_resume_in_the_same_order(static_base: ModelSpec, tmp_p
         )  # fmt: skip
     resumed = train(triplets(), base=static_base, options=options, context=StepContext(workspace=tmp_path))
     assert weights_digest(resumed) == weights_digest(whole)
+
+
+def test_checkpoint_is_written_when_the_last_one_is_old(
+    static_base: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pairforge.training.trainer._SECONDS_BETWEEN_CHECKPOINTS", 0)
+    context = StepContext(workspace=tmp_path, progress=stopping_after(4))
+    with pytest.raises(KeyboardInterrupt):
+        train(nli(), base=static_base, options=TrainOptions(batch_size=8), context=context)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["checkpoint-4"]
 
 
 def test_best_step_on_dev_is_kept(static_base: ModelSpec, tmp_path: Path):
