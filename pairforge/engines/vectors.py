@@ -139,9 +139,9 @@ class _Encoding:
 
     def _batches(self, plan: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
         size = self.encoder.spec.request.batch_size
-        sides = np.array([self.encoder.side_key(self.wanted.sides[place]) for place in plan.tolist()], dtype=object)
-        for side_key in dict.fromkeys(sides):
-            of_side = plan[sides == side_key]
+        keys = [self.encoder.side_key(self.wanted.sides[place]) for place in plan.tolist()]
+        for side_key in dict.fromkeys(keys):
+            of_side = plan[[key == side_key for key in keys]]
             yield from (of_side[start : start + size] for start in range(0, len(of_side), size))
 
     def _add(self, batch: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_]) -> None:

@@ -93,7 +93,7 @@ def in_format(mined: Mined, extra: Sequence[str], options: MineNegativesOptions)
     first, scores = columns_of(options)
     made = _FORMATS[options.output_format](mined)
     # Side by side, not joined: a column that travels may bear the name of one that is not written this time.
-    parts = [made.select(first), mined.pairs.select(extra)[made["row"]], made.select(scores)]
+    parts = [made.select(first), mined.pairs[made["row"]].select(extra), made.select(scores)]
     return pl.concat([part for part in parts if part.width], how="horizontal")
 
 

@@ -42,6 +42,13 @@ def test_sides_with_prompts_of_their_own_are_encoded_apart(tmp_path: Path) -> No
     assert [len(batch) for batch in encoder.batches] == [1, 1]
 
 
+def test_a_side_may_add_any_character_to_a_text(tmp_path: Path) -> None:
+    encoder = TableEncoder({"a": (1, 0), "b": (0, 1)}, prompts={Side.QUERY: "\0", Side.DOCUMENT: "q\0"})
+    tables = VectorStore(tmp_path).tables(encoder, {Side.QUERY: ["a"], Side.DOCUMENT: ["b"]})
+    assert tables[Side.QUERY].take([0]).tolist() == [[1, 0]]
+    assert tables[Side.DOCUMENT].take([0]).tolist() == [[0, 1]]
+
+
 def test_what_is_stored_is_not_encoded_again(tmp_path: Path) -> None:
     VectorStore(tmp_path).tables(LetterEncoder(), {DOCUMENT: ["cat", "dog"]})
     encoder = LetterEncoder()
