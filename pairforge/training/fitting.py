@@ -66,7 +66,7 @@ def fit(plan: TrainingPlan, folder: Path, progress: Progress) -> TrainingOutcome
         watch = RunWatch(advance, _dev_evaluator(plan), plan.eval_steps)
         trainer = _trainer(plan, model, folder / "checkpoints", precision, watch)
         checkpoint = newest_complete(folder / "checkpoints")
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        trainer.run(checkpoint)
         if watch.best_weights is not None and watch.best_step != plan.steps:
             model.load_state_dict(watch.best_weights)
         _save(model, trainer.loss, folder / "model")

@@ -196,9 +196,10 @@ def choose_loss(corpus: pl.DataFrame, name: str) -> LossChoice:
 def _unfit(loss: Loss, corpus: pl.DataFrame) -> str:
     wanted = "; ".join(f"{shape.name}: {', '.join(c.shown_name for c in shape.columns)}" for shape in loss.shapes)
     fits = [other.name for other in _TABLE if any(not shape.missing(corpus.columns) for shape in other.shapes)]
+    hint = "" if NLI.missing(corpus.columns) else ", and convert-nli makes pairs and triplets of it"
     return (
         f"the corpus has the columns {', '.join(corpus.columns)}, but the {loss.name} loss learns from {wanted}; "
-        f"losses for this corpus: {', '.join(fits) or 'none'}."
+        f"losses for this corpus: {', '.join(fits) or 'none'}{hint}."
     )
 
 

@@ -17,10 +17,11 @@ from transformers import TrainerCallback
 
 from pairforge.errors import ModelError
 from pairforge.training.batches import Codes, EpochBatches
-from pairforge.training.checkpoints import mark_complete, notes_of
+from pairforge.training.checkpoints import mark_complete, notes_of, step_of
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300
 _STEPS_BETWEEN_LOSS_CHECKS_ON_GPU = 10  # reading a loss waits for the GPU
+_RECENT_STEPS = 20
 _HEAD_FILE = "loss.safetensors"
 _BEST_FILE = "best.safetensors"
 
@@ -36,13 +37,13 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
         self._codes = codes
         self._watch = watch
         self._batches: EpochBatches | None = None
-        self._recent_losses: deque[torch.Tensor] = deque(maxlen=20)
+        self._recent_losses: deque[torch.Tensor] = deque(maxlen=_RECENT_STEPS)
         super().__init__(callbacks=[watch], **arguments)
 
     @property
     def final_loss(self) -> float:
         """Mean loss of the last steps, at most 20."""
-        return float(torch.stack(list(self._recent_losses)).mean()) if self._recent_losses else math.nan
+        return sum(map(float, self._recent_losses)) / len(self._recent_losses)
 
     @property
     def left_out(self) -> int:
@@ -70,6 +71,18 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
             )
         return loss
 
+    def run(self, checkpoint: Path | None) -> None:
+        """Train to the end, from a checkpoint if there is one; the library would train on from one of the last step."""
+        if checkpoint is not None and step_of(checkpoint) >= self.args.max_steps:
+            self._load_from_checkpoint(str(checkpoint))
+        else:
+            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        if not all(torch.isfinite(weights).all() for weights in self.model.parameters()):
+            raise ModelError(
+                f"weights are no numbers after {self.args.max_steps:,} steps, learning rate "
+                f"{self.args.learning_rate:g}; lower the rate with --learning-rate or train with --precision fp32."
+            )
+
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
 
@@ -81,7 +94,8 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
             save_file(head, checkpoint / _HEAD_FILE)
         if self._watch.best_weights is not None:
             save_file(self._watch.best_weights, checkpoint / _BEST_FILE)
-        mark_complete(checkpoint, {"dev_scores": self._watch.dev_scores})
+        losses = [float(loss) for loss in self._recent_losses]
+        mark_complete(checkpoint, {"dev_scores": self._watch.dev_scores, "losses": losses})
 
     def _load_from_checkpoint(self, checkpoint_path: str) -> None:
         super()._load_from_checkpoint(checkpoint_path)
@@ -90,7 +104,9 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
             self.loss.load_state_dict(load_file(checkpoint / _HEAD_FILE), strict=False)
         if (checkpoint / _BEST_FILE).exists():
             self._watch.best_weights = load_file(checkpoint / _BEST_FILE)
-        self._watch.dev_scores = {int(step): score for step, score in notes_of(checkpoint)["dev_scores"].items()}
+        notes = notes_of(checkpoint)
+        self._watch.dev_scores = {int(step): score for step, score in notes["dev_scores"].items()}
+        self._recent_losses.extend(torch.tensor(loss) for loss in notes["losses"])
 
 
 class RunWatch(TrainerCallback):  # type: ignore[misc]
@@ -142,7 +158,10 @@ class RunWatch(TrainerCallback):  # type: ignore[misc]
             return
         self.dev_scores[step] = float(self._dev(model)["spearman_cosine"])
         if self.best_step == step > 0:
-            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+            self.best_weights = {
+                name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+                for name, tensor in model.state_dict().items()
+            }
 
 
 def head_tensors(loss: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -58,7 +58,7 @@ def test_named_loss_reads_the_shape_it_learns_from_when_the_corpus_fits_several(
 
 def test_loss_that_does_not_fit_the_corpus_is_refused_with_those_that_do():
     with pytest.raises(
-        FrameError, match=r"the triplet loss learns from triplet: .*; losses for this corpus: softmax\."
+        FrameError, match=r"the triplet loss learns from triplet: .*; losses for this corpus: softmax, and convert-nli"
     ):
         choose_loss(nli(), "triplet")
 

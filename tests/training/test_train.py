@@ -133,6 +133,15 @@ def test_distinct_batches_resume_in_the_same_order(static_base: ModelSpec, tmp_p
     assert weights_digest(resumed) == weights_digest(whole)
 
 
+def test_run_that_ended_but_was_not_saved_is_not_trained_on(static_base: ModelSpec, tmp_path: Path):
+    options = TrainOptions(batch_size=8, max_steps=7, save_steps=7)
+    first, again = StepContext(workspace=tmp_path), StepContext(workspace=tmp_path)
+    digest = weights_digest(train(nli(), base=static_base, options=options, context=first))
+    assert weights_digest(train(nli(), base=static_base, options=options, context=again)) == digest
+    assert "went on from step 7, which an earlier run had reached" in again.ledger.notes
+    assert next(n for n in first.ledger.notes if n.startswith("final loss")) in again.ledger.notes
+
+
 def test_checkpoint_is_written_when_the_last_one_is_old(
     static_base: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -167,6 +176,24 @@ def test_loss_that_is_no_number_stops_the_run(static_base: ModelSpec, tmp_path: 
     model.save_pretrained(str(tmp_path / "broken"), create_model_card=False)
     with pytest.raises(ModelError, match=r"the loss became nan at step 1, learning rate 0\.1"):
         train(triplets(), base=spec_of(tmp_path / "broken"), options=TrainOptions(batch_size=8))
+
+
+def test_bf16_trains_fp32_weights(transformer_base: ModelSpec):
+    from safetensors.torch import load_file
+
+    context = StepContext()
+    options = TrainOptions(batch_size=8, max_steps=2, precision="bf16")
+    model = train(triplets(), base=transformer_base, options=options, context=context)
+    assert any("bf16" in note for note in context.ledger.notes)
+    assert {str(weights.dtype) for weights in load_file(model / "model.safetensors").values()} == {"torch.float32"}
+    exact = train(triplets(), base=transformer_base, options=options.model_copy(update={"precision": "fp32"}))
+    assert weights_digest(exact) != weights_digest(model)
+
+
+def test_weights_that_break_at_the_last_step_stop_the_run(static_base: ModelSpec):
+    options = TrainOptions(batch_size=8, max_steps=1, learning_rate=1e38, weight_decay=1e38)
+    with pytest.raises(ModelError, match="weights are no numbers after 1 steps"):
+        train(triplets(), base=static_base, options=options)
 
 
 def test_prompts_go_before_the_texts_and_stay_with_the_model(transformer_base: ModelSpec):
