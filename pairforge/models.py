@@ -20,6 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 
+NOT_IN_IDENTITY = ("name", "revision", "device", "batch_size", "trust_remote_code")
+"""The settings of a request that do not decide a model's output, once its files are known by digest."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -99,9 +102,7 @@ class ModelSpec(BaseModel):
     @property
     def identity(self) -> str:
         """Digest of everything that decides this model's output; device and batch size do not count."""
-        output_settings = self.request.model_dump(
-            mode="json", exclude={"name", "revision", "device", "batch_size", "trust_remote_code"}
-        )
+        output_settings = self.request.model_dump(mode="json", exclude=set(NOT_IN_IDENTITY))
         return _digest([self.digest, self.kind, output_settings])
 
 

@@ -13,6 +13,7 @@ from pairforge.execution.origin import Origin, trace
 from pairforge.execution.outputs import output_paths
 from pairforge.execution.step import Outputs, Step, StepOptions
 from pairforge.files import digest_path
+from pairforge.model_files import resolve
 from pairforge.models import ModelRequest, ModelSpec
 
 
@@ -147,8 +148,6 @@ def _find_models(stage: Stage) -> dict[str, tuple[ModelSpec, ...]]:
     for name, role in stage.step.models.items():
         if not role.needed(stage.options):
             continue
-        from pairforge.model_files import resolve  # noqa: PLC0415
-
         requests = stage.models.get(name) or ((ModelRequest(name=role.default),) if role.default else ())
         if not requests:
             raise StageError(f"{stage.step.name}: needs a model ({role.help.rstrip('.')}). Name it with --{role.flag}.")

@@ -14,7 +14,7 @@ from pairforge.execution.inputs import FileInput
 from pairforge.execution.step import Step, StepOptions
 from pairforge.files import digest_path, digest_source
 from pairforge.files.sources import is_hub
-from pairforge.models import ModelSpec
+from pairforge.models import NOT_IN_IDENTITY, ModelSpec
 
 
 class InputRecord(BaseModel):
@@ -122,7 +122,7 @@ def _model_record(spec: ModelSpec) -> ModelRecord:
         source=spec.source,
         digest=spec.digest,
         identity=spec.identity,
-        settings=spec.request.model_dump(mode="json", exclude={"name"}, exclude_defaults=True),
+        settings=spec.request.model_dump(mode="json", exclude={"name"}),
     )
 
 
@@ -171,8 +171,12 @@ def _changed_models(
 def _changed_model(role: str, old: ModelRecord, new: ModelRecord) -> str:
     if old.name != new.name:
         return f"model {role} {old.name} → {new.name}"
-    settings = list(_changed_values(f"model {role}:", old.settings, new.settings))
-    return "; ".join(settings) if old.digest == new.digest and settings else f"model {role} changed ({new.name})"
+    settings = "; ".join(_changed_values(f"model {role}:", _counting(old.settings), _counting(new.settings)))
+    return settings if settings and old.digest == new.digest else f"model {role} changed ({new.name})"
+
+
+def _counting(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in NOT_IN_IDENTITY}
 
 
 def _shown(value: Any) -> str:

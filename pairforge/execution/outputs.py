@@ -88,7 +88,7 @@ def _check_format(path: Path, *, holds_lists: bool) -> None:
     written_as = format_of(path)
     if written_as.write is None:
         raise StageError(f"{path}: .json is read, but not written. Write .jsonl or .parquet.")
-    if holds_lists and not written_as.holds_lists:
+    if holds_lists and written_as.separator:
         raise StageError(f"{path}: {written_as.family} cannot hold lists. Write .parquet or .jsonl.")
 
 
@@ -147,6 +147,7 @@ def finish_outputs(
 
     Raises:
         FrameError: a frame breaks its contract.
+        StageError: a format cannot hold a frame's columns.
         FileError: an output cannot be written.
     """
     main_folder = next(iter(paths.values())).parent
@@ -159,6 +160,7 @@ def finish_outputs(
         else:
             frame = output.check(result, f"the output {name}")
             columns = tuple(frame.columns)
+            _check_format(paths[name], holds_lists=any(dtype.is_nested() for dtype in frame.dtypes))
             records[name] = OutputRecord(
                 path=path, digest=write_frame(frame, ready), rows=frame.height, columns=columns
             )

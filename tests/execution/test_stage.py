@@ -208,9 +208,16 @@ def test_result_that_breaks_its_contract_leaves_no_output(texts: Path) -> None:
     assert left_in(texts.parent) == {"texts.parquet"}
 
 
+def test_columns_that_the_format_cannot_hold_leave_no_output(texts: Path) -> None:
+    pl.DataFrame({"text": ["a"], "tags": [["x"]]}).write_parquet(texts)
+    with pytest.raises(StageError, match=r"out\.csv: csv cannot hold lists"):
+        run(shout(texts, outputs={"texts": texts.with_name("out.csv")}))
+    assert left_in(texts.parent) == {"texts.parquet"}
+
+
 def test_wrong_input_leaves_nothing_not_even_the_output_s_folder(texts: Path) -> None:
     pl.DataFrame({"number": [1]}).write_parquet(texts)
-    with pytest.raises(FrameError, match="texts.parquet: column 'text' is missing"):
+    with pytest.raises(FrameError, match=r"texts\.parquet: column 'text' is missing"):
         run(shout(texts, outputs={"texts": texts.parent / "new" / "out.parquet"}))
     assert left_in(texts.parent) == {"texts.parquet"}
 
