@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,7 +107,10 @@ def look_up(stage: Stage, cache: Path) -> Case:
     inputs = given_inputs(stage.step, stage.inputs)
     paths = output_paths(stage.step, stage.options, inputs, stage.outputs)
     specs = _find_models(stage)
-    refuse_output_among_sources(_sources(stage, inputs, specs), paths.values())
+    sources = [source for given in inputs.values() for source in given.sources]
+    model_folders = [spec.path for found in specs.values() for spec in found if spec.path is not None]
+    named = stage.step.files_in_options(stage.options)
+    refuse_output_among_sources([*sources, *named], model_folders, paths.values())
     origin = trace(stage.step, stage.options, inputs, specs, cache)
     made = read_manifest(manifest_path(next(iter(paths.values()))))
     existing = {name: path for name, path in paths.items() if _is_something(path)}
@@ -123,14 +126,6 @@ def look_up(stage: Stage, cache: Path) -> Case:
         existing=existing,
         edited={name: path for name, path in existing.items() if not _is_as_made(name, path, made, cache)},
     )
-
-
-def _sources(
-    stage: Stage, inputs: Mapping[str, FileInput], specs: Mapping[str, tuple[ModelSpec, ...]]
-) -> Iterator[str]:
-    yield from (source for given in inputs.values() for source in given.sources)
-    yield from stage.step.files_in_options(stage.options)
-    yield from (str(spec.path) for found in specs.values() for spec in found if spec.path is not None)
 
 
 def _is_as_made(name: str, path: Path, made: Manifest | None, cache: Path) -> bool:

@@ -52,17 +52,23 @@ def given_inputs(step: Step, inputs: Mapping[str, FileInput]) -> dict[str, FileI
     return given
 
 
-def refuse_output_among_sources(sources: Iterable[str], outputs: Iterable[Path]) -> None:
+def refuse_output_among_sources(sources: Iterable[str], models: Iterable[Path], outputs: Iterable[Path]) -> None:
     """Refuse to write where the stage reads.
 
     Raises:
-        StageError: an output is a file or folder that is read, lies over one, or would become one of its shards.
+        StageError: an output is a file or folder that is read, lies over one, would become one of its shards, or would
+            lie in a model's folder.
     """
-    local = [source for source in sources if not is_hub(source)]
+    local, folders = [source for source in sources if not is_hub(source)], list(models)
     for output in outputs:
-        for source in local:
-            if _is_read_from(source, output):
-                raise StageError(f"{output}: would be written where {source} is read. Name another place with -o.")
+        read = [source for source in local if _is_read_from(source, output)]
+        read += [str(folder) for folder in folders if _overlap(folder.resolve(), output.resolve())]
+        if read:
+            raise StageError(f"{output}: would be written where {read[0]} is read. Name another place with -o.")
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one == other or one in other.parents or other in one.parents
 
 
 def _is_read_from(source: str, output: Path) -> bool:

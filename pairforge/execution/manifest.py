@@ -6,9 +6,9 @@ import platform
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pairforge.errors import FileError
 from pairforge.execution.ledger import Ledger
@@ -27,6 +27,17 @@ class OutputRecord(BaseModel):
     digest: str
     rows: int | None = None
     columns: tuple[str, ...] | None = None
+
+
+class Counted(BaseModel):
+    """A ledger, each histogram on one line as "bin:count bin:count …"."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dropped: dict[str, int]
+    counts: dict[str, int]
+    distributions: dict[str, Annotated[str, Field(pattern=r"^(\d+:\d+( \d+:\d+)*)?$")]]
+    notes: tuple[str, ...]
 
 
 class Manifest(BaseModel):
@@ -51,7 +62,7 @@ class Manifest(BaseModel):
     origin: Origin
     outputs: dict[str, OutputRecord]
     rows_in: dict[str, int]
-    counted: dict[str, Any]
+    counted: Counted
     quantiles: dict[str, dict[str, float]]
     seconds: float
     started: datetime
@@ -61,7 +72,12 @@ class Manifest(BaseModel):
     @property
     def ledger(self) -> Ledger:
         """What was counted."""
-        return Ledger.from_json({**self.counted, "distributions": _unpacked(self.counted["distributions"])})
+        unpacked = {
+            name: dict(entry.split(":") for entry in packed.split())
+            for name, packed in self.counted.distributions.items()
+        }
+        bins = {name: {place: int(number) for place, number in entries.items()} for name, entries in unpacked.items()}
+        return Ledger.from_json({**self.counted.model_dump(), "distributions": bins})
 
     @property
     def rows_out(self) -> dict[str, int]:
@@ -86,14 +102,14 @@ def read_manifest(path: Path) -> Manifest | None:
         return None
 
 
-def counted_in(ledger: Ledger) -> dict[str, Any]:
-    """A ledger as the manifest keeps it: each histogram on one line, as "bin:count bin:count …"."""
+def counted_in(ledger: Ledger) -> Counted:
+    """A ledger as the manifest keeps it."""
     stored = ledger.to_json()
     packed = {
         name: " ".join(f"{place}:{number}" for place, number in bins.items())
         for name, bins in stored["distributions"].items()
     }
-    return {**stored, "distributions": packed}
+    return Counted.model_validate({**stored, "distributions": packed})
 
 
 def quantiles_in(ledger: Ledger) -> dict[str, dict[str, float]]:
@@ -110,8 +126,3 @@ def installed_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def _unpacked(distributions: dict[str, str]) -> dict[str, dict[str, int]]:
-    pairs = {name: (entry.split(":") for entry in packed.split()) for name, packed in distributions.items()}
-    return {name: {place: int(number) for place, number in entries} for name, entries in pairs.items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pairforge.errors import StageError
+from pairforge.errors import FileError, StageError
 from pairforge.execution.inputs import FileInput
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.manifest import Manifest, OutputRecord
@@ -196,18 +196,30 @@ def _holds(path: Path, digest: str, cache: Path) -> bool:
 
 
 def place_outputs(paths: Mapping[str, Path], workspace: Workspace) -> None:
-    """Move the outputs that lie ready into place; a kill leaves the old or the new, or the new one still ready."""
+    """Move the outputs that lie ready into place; a kill leaves the old or the new, or the new one still ready.
+
+    Raises:
+        FileError: a place cannot be written; the outputs stay ready.
+    """
     for name, path in paths.items():
         ready = workspace.finished(name, path)
-        if not ready.exists():
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _swap(ready, path, workspace.replaced(name, path))
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            _copy(ready, path)
+        if ready.exists():
+            try:
+                _place(ready, path, workspace.replaced(name, path))
+            except OSError as error:
+                raise FileError(
+                    f"{path}: cannot be written ({error.strerror}). Mend that and run the same command again."
+                ) from error
+
+
+def _place(ready: Path, target: Path, aside: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _swap(ready, target, aside)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy(ready, target)
 
 
 def _swap(ready: Path, target: Path, aside: Path) -> None:

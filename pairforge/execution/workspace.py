@@ -7,7 +7,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -53,9 +53,7 @@ class Workspace:
                 self.for_step.mkdir(parents=True, exist_ok=True)
                 yield
             finally:
-                for folder in (self.for_step, self.folder):
-                    with suppress(OSError):
-                        folder.rmdir()
+                _remove_empty([self.for_step, self.folder])
 
     def discard(self) -> None:
         """Remove what this stage and earlier ones for the same output kept."""
@@ -69,6 +67,7 @@ class Workspace:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        new_folders = [folder for folder in self._root.parents if not folder.exists()]
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             descriptor = self._lock()
@@ -80,7 +79,7 @@ class Workspace:
             with suppress(OSError):
                 if list(self._root.iterdir()) == [self._lock_file]:
                     self._lock_file.unlink()
-                    self._root.rmdir()
+                    _remove_empty([self._root, *new_folders])
             os.close(descriptor)
 
     def _lock(self) -> int:
@@ -112,3 +111,9 @@ class Workspace:
             ) from None
         os.truncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()

@@ -32,19 +32,25 @@ def shards(tmp_path: Path) -> Path:
 def test_output_where_a_source_is_read_is_refused(shards: Path, source: str, output: str) -> None:
     root = shards.parent
     with pytest.raises(StageError, match="would be written where"):
-        refuse_output_among_sources([f"{root}/{source}"], [root / output])
+        refuse_output_among_sources([f"{root}/{source}"], [], [root / output])
 
 
 def test_output_elsewhere_is_not_refused(shards: Path) -> None:
     sources = [str(shards), f"{shards}/*.parquet", "hub:glue/mnli:train"]
-    refuse_output_among_sources(sources, [shards.parent / "out.parquet", shards / "deep" / "out.parquet"])
+    refuse_output_among_sources(sources, [], [shards.parent / "out.parquet", shards / "deep" / "out.parquet"])
+
+
+@pytest.mark.parametrize("output", [".", "0.parquet", "deep/out.json"])
+def test_output_over_or_in_a_model_that_is_read_is_refused(shards: Path, output: str) -> None:
+    with pytest.raises(StageError, match="would be written where"):
+        refuse_output_among_sources([], [shards], [shards / output])
 
 
 def test_output_that_links_to_a_source_is_refused(shards: Path) -> None:
     link = shards.parent / "link.parquet"
     link.symlink_to(shards / "0.parquet")
     with pytest.raises(StageError, match="would be written where"):
-        refuse_output_among_sources([str(shards / "0.parquet")], [link])
+        refuse_output_among_sources([str(shards / "0.parquet")], [], [link])
 
 
 def test_several_sources_are_read_as_one_and_optional_roles_are_none(shards: Path) -> None:

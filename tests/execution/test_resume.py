@@ -67,7 +67,7 @@ def wanted(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 texts_of_any_kind = st.lists(st.text(st.characters(codec="utf-8"), max_size=4), min_size=1, max_size=8)
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(texts=texts_of_any_kind, part_rows=st.integers(1, 9), longest=st.integers(0, 4), data=st.data())
 def test_part_size_never_changes_a_byte(texts: list[str], part_rows: int, longest: int, data: st.DataObject) -> None:
     rows = len(texts)

@@ -180,8 +180,11 @@ def test_folder_without_a_manifest_is_never_replaced(texts: Path) -> None:
 
 def test_damaged_manifest_counts_as_none(texts: Path) -> None:
     made = run(shout(texts)).outputs["texts"]
-    made.with_name(made.name + ".manifest.json").write_text("{}")
-    assert check_stage(shout(texts)).reasons == (f"output {made} has no manifest that says what made it",)
+    manifest = made.with_name(made.name + ".manifest.json")
+    whole = manifest.read_text()
+    for damaged in ("{}", whole.replace("2200:1", "2200"), whole[:-50]):
+        manifest.write_text(damaged)
+        assert check_stage(shout(texts)).reasons == (f"output {made} has no manifest that says what made it",)
 
 
 def test_empty_result_says_why_and_writes_nothing(texts: Path) -> None:
@@ -196,6 +199,9 @@ def test_crash_in_the_step_leaves_no_output(texts: Path) -> None:
 
     with pytest.raises(RuntimeError):
         run(shout(texts, step=replace(SHOUT, row_wise=None, run=crash)))
+    new = texts.parent / "new" / "deep" / "out.parquet"
+    with pytest.raises(RuntimeError):
+        run(shout(texts, step=replace(SHOUT, row_wise=None, run=crash), outputs={"texts": new}))
     assert left_in(texts.parent) == {"texts.parquet"}
 
 
