@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import json
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import NoReturn
 
+import polars as pl
+
+from pairforge.files.compressed import opened
 from pairforge.files.formats import Format
-
-_MAX_FIELD = 2**31 - 1
+from pairforge.files.separated import numbered_rows, width_fault
 
 
 def explain(path: Path, read_as: Format, error: BaseException) -> str:
@@ -24,71 +23,77 @@ def explain(path: Path, read_as: Format, error: BaseException) -> str:
         read_as: The format it was taken for.
         error: What reading it raised; its first line is the last resort.
     """
+    reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+    if isinstance(error, pl.exceptions.DuplicateError):
+        return f"{path}: has two columns of one name ({reason}). Rename one of them."
     if read_as.family == "parquet":
-        return f"{path}: is not a whole parquet file ({_first_line(error)}). It is truncated or damaged; make it anew."
+        return f"{path}: is not a whole parquet file ({reason}). It is truncated or damaged; make it anew."
     try:
-        fault = _text_fault(path, read_as)
+        fault = _encoding_fault(path) or _format_fault(path, read_as)
     except (EOFError, OSError, zlib.error):
         fault = "its compressed data is truncated or damaged. Make it anew"
-    return f"{path}: {fault or f'cannot be read as {read_as.family} ({_first_line(error)})'}."
+    return f"{path}: {fault or f'cannot be read as {read_as.family} ({reason}). Mend or convert it'}."
 
 
-def _text_fault(path: Path, read_as: Format) -> str | None:
-    with _opened(path) as stream:
-        for number, line in enumerate(stream, start=1):
+def _encoding_fault(path: Path) -> str | None:
+    with opened(path) as lines:
+        for number, line in enumerate(lines, start=1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError:
                 return f"line {number} is not UTF-8. Convert the file, as with iconv"
+    return None
+
+
+def _format_fault(path: Path, read_as: Format) -> str | None:
     if read_as.separator:
-        with _opened(path) as stream:
-            return _separated_fault(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), read_as.separator)
-    with _opened(path) as stream:
-        return _json_fault(stream)
+        return _separated_fault(path, read_as.separator)
+    with opened(path) as stream:
+        start = stream.read(4096).lstrip()
+    if read_as.family == "json" and start.startswith(b"["):
+        return _json_fault(path)
+    return _json_lines_fault(path)
 
 
-def _json_fault(lines: BinaryIO) -> str | None:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            return f"line {number} is not a whole JSON object. Mend or remove that line"
-        if not isinstance(row, dict):
-            return f"line {number} holds no JSON object of columns. Write one object a line"
-    return None
-
-
-def _separated_fault(text: io.TextIOWrapper, separator: str) -> str | None:
-    csv.field_size_limit(_MAX_FIELD)
-    rows = csv.reader(text, delimiter=separator, strict=True)
+def _json_fault(path: Path) -> str | None:
     try:
-        header = next(rows, [])
-        for line, row in _starting_lines(rows):
-            if row and len(row) != len(header):
-                return f"line {line} has {len(row)} fields, but the header names {len(header)}. Mend or quote that line"
+        rows = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        return f"is not valid JSON at line {error.lineno} ({error.msg}). Mend it"
+    return None if all(isinstance(row, dict) for row in rows) else "is no list of JSON objects. Write one object a row"
+
+
+def _json_lines_fault(path: Path) -> str | None:
+    blank = True
+    with opened(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            blank = blank and not line.strip()
+            if line.strip() and (fault := _json_line_fault(line)):
+                return f"line {number} {fault}"
+    return "holds nothing but blank lines. Make it anew" if blank else None
+
+
+def _json_line_fault(line: bytes) -> str | None:
+    if line.startswith(b"\xef\xbb\xbf"):
+        return "begins with a byte-order mark. Save the file as plain UTF-8"
+    try:
+        row = json.loads(line, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        return f"is not one whole JSON object ({error.msg}). Mend or remove that line"
+    return None if isinstance(row, dict) else "holds no JSON object. Write one object a line"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise json.JSONDecodeError(f"JSON knows no {name}", "", 0)
+
+
+def _separated_fault(path: Path, separator: str) -> str | None:
+    line = wanted = 0
+    try:
+        for line, row in numbered_rows(path, separator):
+            wanted = wanted or len(row)
+            if row and len(row) != wanted:
+                return width_fault(line, len(row), wanted)
     except csv.Error:
-        return f"line {rows.line_num} has a quote that is not closed or not doubled. Mend the quotes"
+        return f"the row after line {line} has a quote that is not closed or not doubled. Mend the quotes"
     return None
-
-
-def _starting_lines(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    line = rows.line_num  # type: ignore[attr-defined]
-    for row in rows:
-        yield line + 1, row
-        line = rows.line_num  # type: ignore[attr-defined]
-
-
-def _opened(path: Path) -> BinaryIO:
-    if path.suffix.lower() == ".gz":
-        return cast("BinaryIO", gzip.open(path))
-    if path.suffix.lower() == ".zst":
-        import pyarrow as pa  # noqa: PLC0415 - only wanted for a faulty zstd file
-
-        return io.BufferedReader(pa.input_stream(path, compression="zstd"))
-    return path.open("rb")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

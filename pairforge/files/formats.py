@@ -1,4 +1,4 @@
-"""The file formats a corpus may have: told by suffix, each read lazily and written deterministically by polars."""
+"""The file formats a corpus may have, told by suffix: how each is read, and written to the same bytes each time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Literal
 import polars as pl
 
 from pairforge.errors import FileError
+from pairforge.files.separated import read_separated
 
 Compression = Literal["uncompressed", "gzip", "zstd"]
 
@@ -22,39 +23,30 @@ class Format:
 
     Args:
         family: "parquet", "json lines", "json", "csv" or "tsv".
-        scan: Reads a file lazily; may raise polars' errors, at once or when collected.
+        read: Reads so many rows of a file, or all; raises FileError or whatever polars raises.
         write: Writes a frame, the same bytes for equal frames; None for a format that is only read.
-        separator: Between the fields of a line, for csv and tsv.
+        separator: Between the fields of a line, for csv and tsv; these hold no lists.
     """
 
     family: str
-    scan: Callable[[Path], pl.LazyFrame]
+    read: Callable[[Path, int | None], pl.DataFrame]
     write: Callable[[pl.DataFrame, Path], None] | None
     separator: str = ""
 
-    @property
-    def holds_lists(self) -> bool:
-        """Whether a field may hold a list."""
-        return not self.separator
+
+def _read_parquet(path: Path, rows: int | None) -> pl.DataFrame:
+    return pl.scan_parquet(path, n_rows=rows, glob=False, hive_partitioning=False).collect()
 
 
-def _scan_parquet(path: Path) -> pl.LazyFrame:
-    return pl.scan_parquet(path, glob=False, hive_partitioning=False)
+def _read_json_lines(path: Path, rows: int | None) -> pl.DataFrame:
+    # Every row read counts for the types: a key that first appears late would otherwise be lost.
+    return pl.scan_ndjson(glob.escape(str(path)), infer_schema_length=rows, n_rows=rows).collect()
 
 
-def _scan_json_lines(path: Path) -> pl.LazyFrame:
-    # Every row counts for the types: a key that first appears late would otherwise be lost.
-    return pl.scan_ndjson(glob.escape(str(path)), infer_schema_length=None)
-
-
-def _scan_json(path: Path) -> pl.LazyFrame:
+def _read_json(path: Path, rows: int | None) -> pl.DataFrame:
     with path.open("rb") as file:
         array = file.read(4096).lstrip().startswith(b"[")
-    return pl.read_json(path, infer_schema_length=None).lazy() if array else _scan_json_lines(path)
-
-
-def _scan_separated(path: Path, *, separator: str) -> pl.LazyFrame:
-    return pl.scan_csv(path, separator=separator, glob=False, infer_schema_length=None)
+    return pl.read_json(path, infer_schema_length=None).slice(0, rows) if array else _read_json_lines(path, rows)
 
 
 def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
@@ -72,17 +64,17 @@ def _write_separated(frame: pl.DataFrame, path: Path, *, separator: str, compres
 
 def _formats() -> Mapping[str, Format]:
     formats = {
-        ".parquet": Format("parquet", _scan_parquet, _write_parquet),
-        ".json": Format("json", _scan_json, None),
+        ".parquet": Format("parquet", _read_parquet, _write_parquet),
+        ".json": Format("json", _read_json, None),
     }
     compressions: Mapping[str, Compression] = {"": "uncompressed", ".gz": "gzip", ".zst": "zstd"}
     for ending, compression in compressions.items():
-        json_lines = Format("json lines", _scan_json_lines, partial(_write_json_lines, compression=compression))
+        json_lines = Format("json lines", _read_json_lines, partial(_write_json_lines, compression=compression))
         formats[f".jsonl{ending}"] = formats[f".ndjson{ending}"] = json_lines
         for family, separator in (("csv", ","), ("tsv", "\t")):
             formats[f".{family}{ending}"] = Format(
                 family,
-                partial(_scan_separated, separator=separator),
+                partial(read_separated, separator=separator),
                 partial(_write_separated, separator=separator, compression=compression),
                 separator,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -85,9 +86,9 @@ def default_output(source: str | Sequence[str], suffix: str) -> Path:
         suffix: What the step adds to the name: "negatives" makes `a/pairs.negatives.parquet` of `a/pairs.parquet`
             and of the folder `a/pairs`; with a dot, as ".model", it is the whole ending: `a/corpus.model`.
 
-    The input's format is kept (`.json` becomes `.jsonl`); folders, globs and hub datasets give parquet. A glob's output
-    goes beside the folder it starts from (`a/shards/*.csv` → `a/shards.negatives.parquet`), a hub dataset's into the
-    current folder.
+    The input's format is kept (`.json` becomes `.jsonl`); folders, globs and hub datasets give parquet. The output of a
+    folder, or of a glob that starts from it, goes beside it, never among the shards (`a/shards/*.csv` →
+    `a/shards.negatives.parquet`); that of a hub dataset into the current folder.
     """
     first = source if isinstance(source, str) else source[0]
     base, ending = _stem(first)
@@ -100,18 +101,20 @@ def default_output(source: str | Sequence[str], suffix: str) -> Path:
 
 def _stem(source: str) -> tuple[Path, str]:
     if is_hub(source):
-        return Path(source.removeprefix(HUB_PREFIX).replace("/", "-").replace(":", "-")), ".parquet"
+        return Path(re.sub(r"[^\w.]+", "-", source.removeprefix(HUB_PREFIX)).strip("-.")), ".parquet"
     path = Path(source).expanduser()
     if not os.path.lexists(path) and glob.has_magic(source):
-        return _glob_root(path), ".parquet"
-    ending = "" if path.is_dir() else suffix_of(path)
+        root = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
+        return _named(root), ".parquet"
+    if path.is_dir():
+        return _named(path), ".parquet"
+    ending = suffix_of(path)
     stem = path.with_name(path.name[: len(path.name) - len(ending)])
     return stem, {"": ".parquet", ".json": ".jsonl"}.get(ending, ending)
 
 
-def _glob_root(path: Path) -> Path:
-    plain = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
-    return plain if plain.name else Path.cwd() / "shards"
+def _named(folder: Path) -> Path:
+    return folder if folder.name not in ("", "..") else folder.resolve()
 
 
 def _shards(folder: Path) -> list[Path]:

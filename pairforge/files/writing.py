@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -33,10 +34,15 @@ def atomic_path(target: Path) -> Iterator[Path]:
             or a folder a file.
     """
     temporary = target.with_name(f".{target.name}{PARTIAL}{secrets.token_hex(6)}")
+    with _said_plainly(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _said_plainly(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
+        try:
+            yield temporary
+        except OSError as error:
+            if _concerns(temporary, error):
+                raise FileError(_write_fault(target, error)) from error
+            raise
         with _said_plainly(target):
             _put_in_place(temporary, target)
     finally:
@@ -56,7 +62,7 @@ def write_frame(frame: pl.DataFrame, path: Path) -> str:
     if written_as.write is None:
         raise FileError(f"{path}: .json is read, but not written. Write .jsonl or .parquet.")
     _check_target(path)
-    if not written_as.holds_lists:
+    if written_as.separator:
         _refuse_lists(frame, path, written_as.family)
     with atomic_path(path) as temporary:
         try:
@@ -154,13 +160,26 @@ def _said_plainly(target: Path) -> Iterator[None]:
         raise FileError(_write_fault(target, error)) from error
 
 
+def _concerns(written: Path, error: OSError) -> bool:
+    """Whether an error is about what is being written, not about something else that its writer does meanwhile."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return True
+    return error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(written)
+
+
 def _write_fault(target: Path, error: Exception) -> str:
-    if isinstance(error, PermissionError):
+    number = _error_number(error)
+    if number in (errno.EACCES, errno.EPERM):
         return f"{target}: may not be written by this user. Name another place with -o."
-    if isinstance(error, NotADirectoryError | FileExistsError):
+    if number in (errno.ENOTDIR, errno.EEXIST):
         return f"{target}: lies below a file, not a folder. Name another place with -o."
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
-    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in reason
-    if full:
+    if number in (errno.ENOSPC, errno.EDQUOT):
         return f"{target}: cannot be written, the disk is full. Free some space or name another place with -o."
+    reason = os.strerror(number) if number else str(error).splitlines()[0].rstrip(".")
     return f"{target}: cannot be written ({reason}). Name another place with -o."
+
+
+def _error_number(error: Exception) -> int | None:
+    """The system's number of a fault; polars only says it in its message."""
+    said = re.search(r"os error (\d+)", str(error))
+    return getattr(error, "errno", None) or (int(said[1]) if said else None)
