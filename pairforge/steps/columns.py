@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import polars as pl
 
 from pairforge.errors import FrameError
-from pairforge.execution.ledger import DROP_REASON
 
 
 def extra_columns(frame: pl.DataFrame, own: Iterable[str], written: Iterable[str], role: str) -> list[str]:
@@ -22,7 +21,7 @@ def extra_columns(frame: pl.DataFrame, own: Iterable[str], written: Iterable[str
     Raises:
         FrameError: one of them bears the name of a column that the step writes.
     """
-    taken, made = set(own), [*written, DROP_REASON]
+    taken, made = set(own), list(written)
     extra = [name for name in frame.columns if name not in taken]
     clash = next((name for name in extra if name in made), None)
     if clash is not None:

@@ -107,8 +107,8 @@ def convert_nli(
     """
     ledger = (context or StepContext()).ledger
     written = [column.name for column in _contract(options).columns]
-    extra = extra_columns(nli, ("premise", "hypothesis", "label"), written, "nli")
-    rows = _labelled(nli, ledger)
+    extra = extra_columns(nli, ("premise", "hypothesis", "label"), [*written, DROP_REASON], "nli")
+    rows = _labelled(RAW_NLI.check(nli, "nli"), ledger)
     if options.to in ("scored", "labelled"):
         return _classified(_distinct(rows, ledger), options).select(*written, *extra)
     return _entailed(rows, options, ledger).select(*written, *extra)

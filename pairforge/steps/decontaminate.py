@@ -7,6 +7,7 @@ import polars as pl
 from pairforge.execution.ledger import DROP_REASON
 from pairforge.execution.step import Input, Step, StepContext, StepOptions
 from pairforge.frames import ANY_CORPUS, SHAPES, ColumnKind, detect_shape
+from pairforge.steps.columns import extra_columns
 from pairforge.text import normalised
 
 _ANY_SHAPE = tuple(SHAPES.values())
@@ -41,6 +42,7 @@ def decontaminate(
         FrameError: the columns of one of them fit no shape.
     """
     ledger = (context or StepContext()).ledger
+    extra_columns(corpus, (), [DROP_REASON], "corpus")
     asked = _texts(against)
     leaks = asked.filter(asked != "").unique()
     leaking = pl.any_horizontal(_leaks(name, kind, leaks) for name, kind in _text_columns(corpus, "corpus"))

@@ -5,6 +5,8 @@ Texts are the same when they are equal after normalisation (`pairforge.text`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from pairforge.errors import FrameError
@@ -16,10 +18,36 @@ _POSITIVE = "__positive"
 _TEXT = "__text"
 
 
-def distinct_texts(texts: pl.Series) -> pl.Series:
-    """The first of all texts that are the same, in order."""
-    frame = texts.alias("text").to_frame()
-    return frame.unique(normalised("text"), keep="first", maintain_order=True)["text"]
+@dataclass(frozen=True)
+class Texts:
+    """A corpus' distinct texts.
+
+    Args:
+        texts: The first of all that are the same, in order.
+        forms: What each is after normalisation.
+    """
+
+    texts: pl.Series
+    forms: pl.Series
+
+    @classmethod
+    def of(cls, texts: pl.Series, forms: pl.Series) -> Texts:
+        """The distinct ones of these texts with these normal forms."""
+        frame = pl.DataFrame({"text": texts, "form": forms})
+        distinct = frame.unique("form", keep="first", maintain_order=True)
+        return cls(distinct["text"], distinct["form"])
+
+
+def normal_forms(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Anchors and positives after normalisation, for the functions below."""
+    return pairs.select(normalised("anchor").alias(_ANCHOR), normalised("positive").alias(_POSITIVE))
+
+
+def distinct_texts(pairs: pl.DataFrame, forms: pl.DataFrame, corpus: pl.DataFrame | None) -> Texts:
+    """The corpus' distinct texts; without a corpus, those of the pairs' positives."""
+    if corpus is None:
+        return Texts.of(pairs["positive"], forms[_POSITIVE])
+    return Texts.of(corpus["text"], corpus.select(normalised("text"))["text"])
 
 
 def numbered(texts: pl.Series) -> tuple[pl.Series, Rows]:
@@ -30,36 +58,35 @@ def numbered(texts: pl.Series) -> tuple[pl.Series, Rows]:
     return distinct["text"], places.cast(pl.Int64).to_numpy()
 
 
-def known_positives(pairs: pl.DataFrame, texts: pl.Series, judged: pl.DataFrame | None) -> tuple[Rows, ForbiddenRows]:
+def known_positives(forms: pl.DataFrame, texts: Texts, judged: pl.DataFrame | None) -> tuple[Rows, ForbiddenRows]:
     """Each pair's group, and for each group the texts that must never be its negatives.
 
     Pairs whose anchors are the same text are one group. Forbidden are the anchor itself, the positives of all its
     pairs, the anchors of all pairs of which it is the positive, and what `judged` names.
 
     Args:
-        pairs: anchor, positive.
+        forms: The pairs' normal forms.
         texts: The corpus' distinct texts.
         judged: What `judged_positives` found, if there are relevance judgements.
     """
-    stated = pairs.select(normalised("anchor").alias(_ANCHOR), normalised("positive").alias(_POSITIVE))
-    anchors, groups = numbered(stated[_ANCHOR])
+    anchors, groups = numbered(forms[_ANCHOR])
     known = [
-        stated.select(_ANCHOR, pl.col(_POSITIVE).alias(_TEXT)),
-        stated.select(pl.col(_POSITIVE).alias(_ANCHOR), pl.col(_ANCHOR).alias(_TEXT)),
-        stated.select(_ANCHOR, pl.col(_ANCHOR).alias(_TEXT)),
+        forms.select(_ANCHOR, pl.col(_POSITIVE).alias(_TEXT)),
+        forms.select(pl.col(_POSITIVE).alias(_ANCHOR), pl.col(_ANCHOR).alias(_TEXT)),
+        forms.select(_ANCHOR, pl.col(_ANCHOR).alias(_TEXT)),
         *([] if judged is None else [judged]),
     ]
-    corpus = texts.alias("text").to_frame().select(normalised("text").alias(_TEXT)).with_row_index("row")
     named = (
         pl.concat(known)
-        .unique()
         .join(anchors.alias(_ANCHOR).to_frame().with_row_index("group"), on=_ANCHOR)
-        .join(corpus, on=_TEXT)
+        .join(texts.forms.alias(_TEXT).to_frame().with_row_index("row"), on=_TEXT)
     )
-    return groups, ForbiddenRows.of(named["group"], named["row"], len(texts))
+    return groups, ForbiddenRows.of(named["group"], named["row"], len(texts.texts))
 
 
-def judged_positives(pairs: pl.DataFrame, corpus: pl.DataFrame | None, qrels: pl.DataFrame) -> pl.DataFrame:
+def judged_positives(
+    pairs: pl.DataFrame, forms: pl.DataFrame, corpus: pl.DataFrame | None, qrels: pl.DataFrame
+) -> pl.DataFrame:
     """The texts that relevance judgements call relevant (above 0) to an anchor, by its `query_id`; normalised.
 
     Raises:
@@ -71,7 +98,7 @@ def judged_positives(pairs: pl.DataFrame, corpus: pl.DataFrame | None, qrels: pl
         )
     if corpus is None or "doc_id" not in corpus.columns:
         raise FrameError("corpus: column 'doc_id' is needed beside qrels, but is missing. Give it with --corpus.")
-    asked = pairs.select(pl.col("query_id").cast(pl.String), normalised("anchor").alias(_ANCHOR)).unique()
+    asked = pairs.select(pl.col("query_id").cast(pl.String), forms[_ANCHOR]).unique(maintain_order=True)
     documents = corpus.select(pl.col("doc_id").cast(pl.String), normalised("text").alias(_TEXT))
     found = (
         qrels.filter(pl.col("relevance") > 0)

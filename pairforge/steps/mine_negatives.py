@@ -23,7 +23,7 @@ from pairforge.models import Encoder, Floats, ModelKind, Side
 from pairforge.steps.candidates import Candidates, choose
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.forbidden_rows import NONE, ForbiddenRows, Rows, fill_at_random
-from pairforge.steps.known_positives import distinct_texts, judged_positives, known_positives, numbered
+from pairforge.steps.known_positives import distinct_texts, judged_positives, known_positives, normal_forms, numbered
 from pairforge.steps.mined_formats import Mined, columns_of, contract_of, in_format
 from pairforge.steps.mining_options import MineNegativesOptions
 
@@ -67,8 +67,9 @@ def mine_negatives(
         OptionsError: these options need an encoder, and there is none.
     """
     context = context or StepContext()
+    pairs = PAIR.check(pairs, "pairs")
     prepared = prepare(
-        PAIR.check(pairs, "pairs"),
+        pairs,
         None if corpus is None else CORPUS.check(corpus, "corpus"),
         None if qrels is None else QRELS.check(qrels, "qrels"),
         encoder=encoder,
@@ -125,15 +126,17 @@ def prepare(
 ) -> Prepared:
     """Close the known positives and encode every text once; arguments and errors as those of `mine_negatives`."""
     extra_columns(pairs, ("anchor", "positive"), itertools.chain(*columns_of(options)), "pairs")
-    texts = distinct_texts(pairs["positive"] if corpus is None else corpus["text"])
+    forms = normal_forms(pairs)
+    distinct = distinct_texts(pairs, forms, corpus)
+    texts = distinct.texts
     if len(texts) <= options.num_negatives:
         raise FrameError(
             f"{'pairs' if corpus is None else 'corpus'}: {len(texts):,} distinct texts are too few to find "
             f"{options.num_negatives} negatives that are not the positive. Give a larger --corpus or a lower "
             "--num-negatives."
         )
-    judged = None if qrels is None else judged_positives(pairs, corpus, qrels)
-    groups, forbidden = known_positives(pairs, texts, judged)
+    judged = None if qrels is None else judged_positives(pairs, forms, corpus, qrels)
+    groups, forbidden = known_positives(forms, distinct, judged)
     vectors = _encoded(pairs, texts, encoder, context) if options.needs_encoder else None
     return Prepared(texts, groups, forbidden, vectors)
 

@@ -131,6 +131,15 @@ def test_duplicates_after_normalisation_are_dropped_and_the_first_kept() -> None
     assert context.ledger.dropped == {"duplicate": 1}
 
 
+@pytest.mark.parametrize("to", ["pair", "triplet", "scored", "labelled"])
+def test_a_file_without_one_label_leaves_no_row_but_its_columns(to: str) -> None:
+    none, context = converted(nli([("a", "b", None), ("c", "d", None)]), to=to)
+    some, _ = converted(nli(), to=to)
+    assert none.is_empty()
+    assert none.schema == some.schema
+    assert context.ledger.dropped == {"unlabelled": 2}
+
+
 def test_extra_columns_travel_with_turned_rows_too() -> None:
     frame = nli(ROWS[:2]).with_columns(pairID=pl.Series(["x", "y"]))
     triplets, _ = converted(frame, to="triplet", bidirectional=True)
@@ -158,6 +167,7 @@ def test_options_that_would_have_no_effect_are_refused(options: dict[str, object
 
 texts = st.sampled_from(["a", "A.", "b", "c", "d", "é", "e\u0301", "", " "])
 raw_rows = st.lists(st.tuples(texts, texts, st.sampled_from([0, 1, 2, -1])), min_size=1, max_size=25)
+labelled_rows = st.lists(st.tuples(texts, texts, st.sampled_from([0, 1, 2])), min_size=1, max_size=25)
 
 
 @given(raw_rows, st.sampled_from(["contradiction", "random", "contradiction-or-random"]), st.booleans())
@@ -183,11 +193,11 @@ def test_every_row_is_in_the_output_or_dropped_for_a_reason(rows: list[tuple[str
     assert made.is_empty() or contract.check(made, "made").equals(made)
 
 
-@given(raw_rows)
+@given(labelled_rows)
 def test_random_negatives_are_another_premise_s_and_missing_only_where_there_is_none(
     rows: list[tuple[str, str, int]],
 ) -> None:
-    frame = nli(rows).filter(pl.col("label") >= 0)
+    frame = nli(rows)
     made, _ = converted(frame, to="triplet", negatives="random")
     said = set(keys(frame.select("premise", "hypothesis")).rows())
     entailed = set(keys(frame.filter(pl.col("label") == 0).select("premise", "hypothesis")).rows())

@@ -301,6 +301,25 @@ def test_pads_are_random_texts_that_are_not_right_for_the_anchor() -> None:
     assert not ledger.dropped
 
 
+@pytest.mark.parametrize("with_scores", [False, True])
+@pytest.mark.parametrize("output_format", ["triplet", "n-tuple", "labelled-pair", "labelled-list"])
+def test_no_row_left_has_the_columns_of_many(output_format: str, with_scores: bool) -> None:
+    options = {"num_negatives": 2, "output_format": output_format, "with_scores": with_scores}
+    none, ledger = mined(PAIRS, max_similarity=-0.999, **options)
+    some, _ = mined(PAIRS, relative_margin=0, **options)
+    assert none.is_empty()
+    assert none.schema == some.schema
+    assert ledger.dropped == {"too_few_negatives": PAIRS.height}
+
+
+def test_a_pair_whose_every_text_is_right_is_dropped_even_where_pads_are_asked_for() -> None:
+    pairs = frame_of([("one", "two"), ("one", "three"), ("one", "four"), ("five", "six")])
+    made, ledger = mined(pairs, num_negatives=2, strategy="easy", too_few="pad")
+    assert made["anchor"].to_list() == ["five"]
+    assert ledger.dropped == {"too_few_negatives": 3}
+    assert ledger.notes == ["Some pairs found too few negatives: give a larger --corpus."]
+
+
 def test_weighted_sampling_prefers_near_texts_and_random_does_not() -> None:
     angles = np.linspace(0.1, 1.5, 20)
     vectors = {f"t{place}": (float(np.cos(angle)), float(np.sin(angle))) for place, angle in enumerate(angles)}
