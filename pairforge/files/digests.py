@@ -70,6 +70,18 @@ def _files_below(folder: Path) -> Iterable[Path]:
         yield from (Path(parent, name) for name in names)
 
 
+_Identity = tuple[bytes, str, str, str]
+"""Path, size, mtime and inode: as bytes and texts, since not every name is Unicode nor every inode below 2**63."""
+
+
+def _identity(path: Path) -> tuple[_Identity, float]:
+    found = path.stat()
+    return (
+        (os.fsencode(path.resolve()), str(found.st_size), str(found.st_mtime_ns), str(found.st_ino)),
+        found.st_mtime,
+    )
+
+
 class _Memory:
     """Digests by (path, size, mtime, inode), shared by processes through one sqlite file."""
 
@@ -78,11 +90,10 @@ class _Memory:
 
     def digest(self, path: Path) -> str:
         try:
-            before = path.stat()
+            identity, changed = _identity(path)
         except OSError:
             raise FileError(missing(path)) from None
-        key = (str(path.resolve()), before.st_size, before.st_mtime_ns, before.st_ino)
-        remembered = self._recall(key)
+        remembered = self._recall(identity)
         if remembered:
             return remembered
         try:
@@ -91,31 +102,31 @@ class _Memory:
             check_readable(path)
             raise
         # A file written just now could change once more under the same mtime: it is not remembered yet.
-        if path.stat() == before and time.time() - before.st_mtime > _RACY_SECONDS:
-            self._remember(key, digest)
+        if _identity(path)[0] == identity and time.time() - changed > _RACY_SECONDS:
+            self._remember(identity, digest)
         return digest
 
-    def _recall(self, key: tuple[str, int, int, int]) -> str | None:
+    def _recall(self, identity: _Identity) -> str | None:
         if not self._database.exists():
             return None
         try:
             with closing(self._open()) as connection:
                 row = connection.execute(
-                    "SELECT digest FROM digests WHERE path = ? AND size = ? AND mtime_ns = ? AND inode = ?", key
+                    "SELECT digest FROM digests WHERE path = ? AND size = ? AND mtime_ns = ? AND inode = ?", identity
                 ).fetchone()
         except (sqlite3.Error, OSError):
             return None
         return str(row[0]) if row else None
 
-    def _remember(self, key: tuple[str, int, int, int], digest: str) -> None:
+    def _remember(self, identity: _Identity, digest: str) -> None:
         try:
             self._database.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._open()) as connection, connection:
                 connection.execute(
                     "CREATE TABLE IF NOT EXISTS digests"
-                    " (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, inode INTEGER, digest TEXT)"
+                    " (path BLOB PRIMARY KEY, size TEXT, mtime_ns TEXT, inode TEXT, digest TEXT)"
                 )
-                connection.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", (*key, digest))
+                connection.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", (*identity, digest))
         except (sqlite3.Error, OSError):
             return
 
