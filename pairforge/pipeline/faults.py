@@ -1,0 +1,87 @@
+"""What is wrong with a recipe, collected so that one message can list it all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pairforge.errors import OptionsError, RecipeError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass
+class Faults:
+    """Faults by place, one line each.
+
+    Args:
+        recipe: The recipe's file.
+        lines: "stages.mined: what is wrong and how to mend it."
+    """
+
+    recipe: Path
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, place: str, sentence: str) -> None:
+        """Note one fault, once."""
+        line = f"{place}: {sentence}"
+        if line not in self.lines:
+            self.lines.append(line)
+
+    def refuse(self) -> None:
+        """Raise what was found, if anything was.
+
+        Raises:
+            RecipeError: with all lines.
+        """
+        if self.lines:
+            raise self.error()
+
+    def error(self) -> RecipeError:
+        """What was found, as one error."""
+        if len(self.lines) == 1:
+            return RecipeError(f"{self.recipe}: {self.lines[0]}")
+        listed = "".join(f"\n  {line}" for line in self.lines)
+        return RecipeError(f"{self.recipe}: {len(self.lines)} faults, so nothing was run:{listed}")
+
+
+def validated(model: type[_Model], values: Mapping[str, Any], place: str, faults: Faults) -> _Model | None:
+    """The model that these values make; None where they make none, with a fault for each wrong value."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        for sentence in _sentences(error):
+            faults.add(place, sentence)
+    except OptionsError as error:
+        faults.add(place, str(error))
+    return None
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    for detail in error.errors():
+        name = ".".join(str(part) for part in detail["loc"])
+        message = detail["msg"].removeprefix("Value error, ").replace("Input should", "should", 1).rstrip(".")
+        if detail["type"] == "missing":
+            yield f"'{name}' is missing."
+        elif detail["type"] == "extra_forbidden":
+            yield f"there is no '{name}'."
+        elif message.startswith("should"):
+            yield f"{name} {message}, but it is {detail['input']!r}."
+        else:
+            yield f"{name}: {message}." if name else f"{message}."
+
+
+def in_recipe_terms(sentence: str) -> str:
+    """A sentence that mends by command-line flags, with what a recipe has in their place."""
+    sentence = sentence.replace("the --…-column options", 'columns = { wanted = "found" }')
+    sentence = re.sub(r"--([a-z0-9-]+)-column", lambda flag: f'columns = {{ {_key(flag[1])} = "…" }}', sentence)
+    return re.sub(r"--([a-z][a-z-]*)", lambda flag: _key(flag[1]), sentence)
+
+
+def _key(flag: str) -> str:
+    return flag.replace("-", "_")
