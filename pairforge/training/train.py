@@ -77,12 +77,11 @@ def _work_folder(workspace: Path | None, output: Path | None) -> Iterator[Path]:
 
 
 def _tell(ledger: Ledger, plan: TrainingPlan, outcome: TrainingOutcome) -> None:
-    ledger.count("rows", plan.rows.height)
     ledger.count("steps", plan.steps)
+    warmup = f" after {plan.warmup_steps:,} steps of warm-up" if plan.warmup_steps else ""
     ledger.note(
         f"{plan.kind} model, {plan.epochs:.3g} epochs in batches of {plan.options.batch_size:,}, {outcome.precision}; "
-        f"learning rate {plan.learning_rate:g} after {plan.warmup_steps:,} steps of warm-up, "
-        f"{plan.options.schedule} schedule"
+        f"learning rate {plan.learning_rate:g}{warmup}, {plan.options.schedule} schedule"
     )
     if outcome.left_out:
         ledger.note(

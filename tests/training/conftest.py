@@ -10,6 +10,13 @@ from pairforge.training.options import InitModelOptions
 from tests.training.tiny import spec_of, triplets
 
 
+@pytest.fixture(autouse=True)
+def _temporary_models_go_with_the_test(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.mktemp("temporary")))
+
+
 @pytest.fixture(scope="session")
 def static_base(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
     folder = tmp_path_factory.mktemp("static") / "model"
