@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from pairforge.errors import FileError as FileError
     from pairforge.errors import FrameError as FrameError
     from pairforge.errors import MissingExtraError as MissingExtraError
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from pairforge.models import ModelKind as ModelKind
     from pairforge.models import ModelRequest as ModelRequest
     from pairforge.models import ModelSpec as ModelSpec
+    from pairforge.pipeline.runner import StageReport
     from pairforge.steps.convert_nli import ConvertNliOptions as ConvertNliOptions
     from pairforge.steps.convert_nli import convert_nli as convert_nli
     from pairforge.steps.decontaminate import DecontaminateOptions as DecontaminateOptions
@@ -121,6 +125,36 @@ def load_encoder(model: str | ModelRequest) -> Encoder:
     from pairforge.models import ModelKind  # noqa: PLC0415
 
     return load(resolve(_request(model), ModelKind.ENCODER))
+
+
+def run_recipe(
+    recipe: str | Path,
+    settings: Sequence[str] = (),
+    *,
+    start: str | None = None,
+    only: str | None = None,
+    overwrite: bool = False,
+) -> list[StageReport]:
+    """Bring every stage of a recipe up to date.
+
+    Args:
+        recipe: A recipe's file, or the name of a shipped one.
+        settings: `setting=value` or `stage.key=value`, as for `pairforge run --set`.
+        start: The first stage that is looked at; those before it are used as they are.
+        only: The one stage that is looked at.
+        overwrite: Whether outputs of other making may be replaced.
+
+    Returns:
+        What came of each stage that was looked at; `.evaluation` of one that evaluates has its scores.
+
+    Raises:
+        RecipeError: the recipe is wrong; the message lists every fault.
+        PairforgeError: a stage failed; the message names it.
+    """
+    from pairforge.pipeline.runner import run  # noqa: PLC0415
+    from pairforge.pipeline.schema import read_recipe  # noqa: PLC0415
+
+    return run(read_recipe(recipe, settings), start=start, only=only, overwrite=overwrite)
 
 
 def _request(model: str | ModelRequest) -> ModelRequest:

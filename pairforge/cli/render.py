@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
 
     from pairforge.execution.ledger import Ledger
     from pairforge.execution.stage import Outcome, Stage
+    from pairforge.pipeline.runner import StagePlan
 
 _LABEL_WIDTH = 12
+_IF_NOT_GIVEN = re.compile(r"; ([^;]+) if not given\.$")
+"""How the help of an input says what stands in for it."""
 _QUANTILES = {"0.05": "5%", "0.25": "25%", "0.5": "50%", "0.75": "75%", "0.95": "95%"}
 
 
@@ -24,19 +28,27 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def show_outcome(stage: Stage, outcome: Outcome, typed: set[str]) -> None:
-    """The summary of one command on stderr; the scores of an evaluation on stdout.
+def show_outcome(stage: Stage, outcome: Outcome, *, called: str | None = None, typed: Container[str] = ()) -> None:
+    """The summary of a stage on stderr.
 
     Args:
         stage: What was asked for.
         outcome: What came of it.
-        typed: Parameters that the user typed; the others' choices are marked as defaults.
+        called: The stage's name in a recipe, where every choice stands written.
+        typed: On the command line, the parameters that the user typed; the other choices are marked as defaults.
     """
+    name = called or stage.step.name
     if outcome.status == "up to date":
-        say(f"{stage.step.name}: {_paths(outcome.outputs.values())} is up to date.")
-    else:
-        _show_summary(stage, outcome, typed)
-    show_results(stage.step.name, outcome)
+        say(f"{name}: {_paths(outcome.outputs.values())} is up to date.")
+        return
+    console = _console()
+    sources = ", ".join(source for given in stage.inputs.values() for source in given.sources)
+    made = _paths(outcome.outputs.values())
+    console.print(f"[bold green]✓[/] [bold]{name}[/]  ", end="")
+    console.print(f"{sources} → {made}" if sources else made, markup=False)
+    for label, text in [*_rows(outcome), *_choices(stage, outcome, called is None, typed), *_findings(outcome)]:
+        console.print(f"  [dim]{label:<{_LABEL_WIDTH}}[/] ", end="")
+        console.print(text, markup=False)
 
 
 def show_results(step: str, outcome: Outcome) -> None:
@@ -47,6 +59,16 @@ def show_results(step: str, outcome: Outcome) -> None:
 
     for path in outcome.outputs.values():
         table(results_table(read_results(path)))
+
+
+def show_plan(planned: Sequence[StagePlan]) -> None:
+    """What a recipe would do, on stdout."""
+    table(
+        [
+            {"Stage": p.name, "Step": p.step, "": str(p.intent), "Output": str(p.output), "Why": "; ".join(p.reasons)}
+            for p in planned
+        ]
+    )
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> None:
@@ -64,38 +86,31 @@ def say(sentence: str) -> None:
     typer.echo(sentence, err=True)
 
 
-def _show_summary(stage: Stage, outcome: Outcome, typed: set[str]) -> None:
-    console = _console()
-    sources = ", ".join(source for given in stage.inputs.values() for source in given.sources)
-    made = _paths(outcome.outputs.values())
-    heading = f"{sources} → {made}" if sources else made
-    console.print(f"[bold green]✓[/] [bold]{stage.step.name}[/]  ", end="")
-    console.print(heading, markup=False)
-    for label, text in summary_lines(stage, outcome, typed):
-        console.print(f"  [dim]{label:<{_LABEL_WIDTH}}[/] ", end="")
-        console.print(text, markup=False)
-
-
-def summary_lines(stage: Stage, outcome: Outcome, typed: set[str]) -> Iterator[tuple[str, str]]:
-    """Label → text of every line under the heading."""
-    yield from _rows(outcome)
-    for role, specs in outcome.models.items():
-        flag = stage.step.models[role].flag
-        chosen = "" if flag.replace("-", "_") in typed or stage.step.models[role].many else ", the default"
-        yield flag, ", ".join(f"{spec.name} ({spec.source}{chosen})" for spec in specs)
-    yield from ledger_lines(outcome.ledger)
-    for sentence in dict.fromkeys([*outcome.notes, *outcome.ledger.notes]):
-        yield "note", sentence
-    if "output" not in typed:
-        yield "output", f"{_paths(outcome.outputs.values())}, the default; -o names another"
-    yield "time", duration(outcome.seconds)
-
-
 def _rows(outcome: Outcome) -> Iterator[tuple[str, str]]:
     if outcome.rows_in:
         yield "rows in", _counts(outcome.rows_in)
     if outcome.rows_out:
         yield "rows out", _counts(outcome.rows_out)
+
+
+def _choices(stage: Stage, outcome: Outcome, chosen: bool, typed: Container[str]) -> Iterator[tuple[str, str]]:
+    """The models, and what was taken for whatever the user left open."""
+    if chosen and "output" not in typed:
+        yield "output", f"{_paths(outcome.outputs.values())}, the default; -o names another"
+    for role, entry in stage.step.inputs.items():
+        if role not in stage.inputs and (instead := _IF_NOT_GIVEN.search(entry.help)):
+            yield role, f"{instead[1]}, the default"
+    for role, specs in outcome.models.items():
+        flag, many = stage.step.models[role].flag, stage.step.models[role].many
+        default = "" if many or not chosen or flag.replace("-", "_") in typed else ", the default"
+        yield flag, ", ".join(f"{spec.name} ({spec.source}{default})" for spec in specs)
+
+
+def _findings(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    yield from ledger_lines(outcome.ledger)
+    for sentence in dict.fromkeys([*outcome.notes, *outcome.ledger.notes]):
+        yield "note", sentence
+    yield "time", duration(outcome.seconds)
 
 
 def ledger_lines(ledger: Ledger) -> Iterator[tuple[str, str]]:

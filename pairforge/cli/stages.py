@@ -11,7 +11,7 @@ from typing import Any
 from pairforge.cache import cache_folder
 from pairforge.cli.parameters import flag, is_positional, validated
 from pairforge.cli.quiet import environment
-from pairforge.cli.render import print_json, show_outcome
+from pairforge.cli.render import print_json, show_outcome, show_results
 from pairforge.errors import OptionsError
 from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
 from pairforge.execution.step import Artifact, ModelRole, Step, StepOptions
@@ -102,7 +102,8 @@ def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
     if values["json"]:
         print_json(outcome.to_json())
     else:
-        show_outcome(stage, outcome, typed)
+        show_outcome(stage, outcome, typed=typed)
+        show_results(step.name, outcome)
 
 
 def _part_rows(values: Mapping[str, Any]) -> int:
