@@ -98,11 +98,12 @@ class _Memory:
             return remembered
         try:
             digest = digest_bytes(path)
-        except OSError:
+            unchanged = _identity(path)[0] == identity
+        except OSError as error:
             check_readable(path)
-            raise
+            raise FileError(f"{path}: cannot be read to its end ({error.strerror}). Check the disk.") from error
         # A file written just now could change once more under the same mtime: it is not remembered yet.
-        if _identity(path)[0] == identity and time.time() - changed > _RACY_SECONDS:
+        if unchanged and time.time() - changed > _RACY_SECONDS:
             self._remember(identity, digest)
         return digest
 
