@@ -48,7 +48,10 @@ def resolve(request: ModelRequest, kind: ModelKind) -> ModelSpec:
 
 def resolvable_offline(request: ModelRequest) -> bool:
     """Whether the model can be had without a network."""
-    return _find(request, ModelKind.ENCODER) is not None
+    try:
+        return _find(request, ModelKind.ENCODER) is not None
+    except ModelError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,10 @@ def nearest(
     k = min(k, len(corpus))
     fetched = min(k + max(_SPARE, k // 4), len(corpus))
     step = _queries_at_once(fetched)
-    longest = _longest(corpus)
     with progress("searching", len(asked), "queries") as advance:
         for first in range(asked.start, asked.stop, step):
             block = range(first, min(first + step, asked.stop))
-            found_rows, found = _best(queries.take(block), corpus, k, fetched, longest)
+            found_rows, found = _best(queries.take(block), corpus, k, fetched)
             yield Neighbours(first, found_rows, found)
             advance(len(block))
 
@@ -103,7 +102,7 @@ def _dots(left: Floats, right: Floats) -> Floats:
     return dots.astype(np.float32)
 
 
-def _best(queries: Floats, corpus: VectorTable, k: int, fetched: int, longest: float) -> tuple[Rows, Floats]:
+def _best(queries: Floats, corpus: VectorTable, k: int, fetched: int) -> tuple[Rows, Floats]:
     """The k best corpus rows of each query and their similarities, from `fetched` candidates or more."""
     candidates, lowest = _candidates(queries, corpus, fetched)
     scores = similarities(VectorTable.of(queries), np.arange(len(queries))[:, None], corpus, candidates)
@@ -111,12 +110,12 @@ def _best(queries: Floats, corpus: VectorTable, k: int, fetched: int, longest: f
     rows = np.take_along_axis(candidates, order, axis=1)
     scores = np.take_along_axis(scores, order, axis=1)
     if fetched < len(corpus) and k:
-        unsafe = np.flatnonzero(scores[:, -1] <= lowest + _rounding(queries, longest))
+        unsafe = np.flatnonzero(scores[:, -1] <= lowest + _rounding(queries, corpus.longest))
         wider = min(fetched * _WIDENING, len(corpus))
         step = _queries_at_once(wider)
         for start in range(0, len(unsafe), step):
             again = unsafe[start : start + step]
-            rows[again], scores[again] = _best(queries[again], corpus, k, wider, longest)
+            rows[again], scores[again] = _best(queries[again], corpus, k, wider)
     return rows, scores
 
 
@@ -125,13 +124,6 @@ def _rounding(queries: Floats, longest: float) -> Doubles:
     lengths: Doubles = np.sqrt(np.vecdot(queries, queries, dtype=np.float64))
     rounding: Doubles = lengths * (longest * (queries.shape[1] + 2) * 2.0**-23)
     return rounding
-
-
-def _longest(corpus: VectorTable) -> float:
-    longest = 0.0
-    for _, block in _blocks(corpus):
-        longest = max(longest, float(np.vecdot(block, block).max()))
-    return float(np.sqrt(longest)) * 1.001
 
 
 def _candidates(queries: Floats, corpus: VectorTable, fetched: int) -> tuple[Rows, Doubles]:

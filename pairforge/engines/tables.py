@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -56,10 +57,16 @@ class VectorTable:
 
         Dot products of its rows are cosines. The lengths are computed here, in one pass.
         """
-        lengths = np.ones(len(self), dtype=np.float32)
+        lengths = np.concatenate([np.empty(0, dtype=np.float32), *self._row_lengths()])
+        return VectorTable(self._read, self._locations, self.dimension, np.where(lengths > 0, lengths, np.float32(1)))
+
+    @cached_property
+    def longest(self) -> float:
+        """A length that no row exceeds."""
+        longest = max((float(lengths.max()) for lengths in self._row_lengths()), default=0.0)
+        return longest * (1 + 1e-6)
+
+    def _row_lengths(self) -> Iterator[Floats]:
         for start in range(0, len(self), _ROWS_AT_ONCE):
-            rows = range(start, min(start + _ROWS_AT_ONCE, len(self)))
-            vectors = self.take(rows).astype(np.float64)
-            found = np.sqrt(np.vecdot(vectors, vectors)).astype(np.float32)
-            lengths[rows.start : rows.stop] = np.where(found > 0, found, 1)
-        return VectorTable(self._read, self._locations, self.dimension, lengths)
+            vectors = self.take(range(start, min(start + _ROWS_AT_ONCE, len(self)))).astype(np.float64)
+            yield np.sqrt(np.vecdot(vectors, vectors)).astype(np.float32)
