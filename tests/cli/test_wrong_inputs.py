@@ -98,8 +98,8 @@ TABLE = [
           {"pairs.parquet": PAIRS}, USAGE),
     Wrong("options at odds", "train pairs.parquet --loss mnr --margin 1", ("margin", "multiple-negatives-ranking"),
           {"pairs.parquet": PAIRS}, USAGE),
-    Wrong("loss that does not fit", "train pairs.parquet --loss cosent", ("pairs.parquet", "cosent"),
-          {"pairs.parquet": PAIRS}),
+    Wrong("loss that does not fit", "train pairs.parquet --loss cosent",
+          ("anchor, positive", "cosent", "multiple-negatives-ranking"), {"pairs.parquet": PAIRS}),
     Wrong("a folder for a file", "convert-nli nli", ("nli", "folder"), {"nli": None}),
     Wrong("a folder for an output file", "convert-nli nli.jsonl -o out.parquet", ("out.parquet", "folder", "-o"),
           {"nli.jsonl": NLI, "out.parquet": None}),
@@ -121,7 +121,8 @@ TABLE = [
     Wrong("model folder that is no model", "evaluate empty --task sts:sts.parquet", ("empty",),
           {"sts.parquet": SCORED, "empty": None}),
     Wrong("corpus smaller than N", "mine-negatives pairs.parquet --corpus corpus.jsonl --num-negatives 5",
-          ("corpus.jsonl", "5"), {"pairs.parquet": PAIRS, "corpus.jsonl": _lines({"text": "one"}, {"text": "two"})}),
+          ("corpus", "2 distinct texts", "--num-negatives"),
+          {"pairs.parquet": PAIRS, "corpus.jsonl": _lines({"text": "one"}, {"text": "two"})}),
     Wrong("nothing labelled", "convert-nli nli.jsonl", ("unlabelled",),
           {"nli.jsonl": _lines({"premise": "p", "hypothesis": "h", "label": -1})}),
     Wrong("unknown label word", "convert-nli nli.jsonl", ("nli", "'agreement'", "entailment"),
@@ -153,9 +154,9 @@ TABLE = [
     Wrong("unknown setting", "run r.toml --set pears=x", ("pears",),
           {"nli.jsonl": NLI, "r.toml": RECIPE}),
     Wrong("setting without a value", "run r.toml --set nli", ("--set", "nli"),
-          {"nli.jsonl": NLI, "r.toml": RECIPE}),
+          {"nli.jsonl": NLI, "r.toml": RECIPE}, USAGE),
     Wrong("unknown stage", "run r.toml --only b", ("'b'", "a"),
-          {"nli.jsonl": NLI, "r.toml": RECIPE}),
+          {"nli.jsonl": NLI, "r.toml": RECIPE}, USAGE),
 ]  # fmt: skip
 
 
