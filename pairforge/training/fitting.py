@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from pairforge.training.losses import BaseKind
 from pairforge.training.plan import TrainingPlan
 from pairforge.training.trainer import ExactTrainer, RunWatch, head_tensors
 
+_TRANSFORMER_RATE = 2e-5
+_FRESH_STATIC_RATE = 0.1
 SOFTMAX_HEAD = "softmax_head.safetensors"
 
 
@@ -36,6 +39,7 @@ class TrainingOutcome:
     Args:
         model: The folder of the trained model.
         precision: The arithmetic used.
+        learning_rate: The peak.
         final_loss: Mean loss of the last steps.
         dev_scores: Step → Spearman cosine on the dev pairs; step 0 is the start.
         best_step: The step whose weights were kept; None without dev pairs.
@@ -45,6 +49,7 @@ class TrainingOutcome:
 
     model: Path
     precision: str
+    learning_rate: float
     final_loss: float
     dev_scores: Mapping[int, float]
     best_step: int | None
@@ -73,6 +78,7 @@ def fit(plan: TrainingPlan, folder: Path, progress: Progress) -> TrainingOutcome
     return TrainingOutcome(
         model=folder / "model",
         precision=precision,
+        learning_rate=trainer.args.learning_rate,
         final_loss=trainer.final_loss,
         dev_scores=watch.dev_scores,
         best_step=watch.best_step,
@@ -116,6 +122,18 @@ def _precision(plan: TrainingPlan, device: str) -> str:
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
 
 
+def _learning_rate(kind: BaseKind, model: SentenceTransformer) -> float:
+    """A rate that suits the weights.
+
+    AdamW moves each weight by about the rate, whatever its size: 0.1 suits a table of normal-distributed vectors and
+    ruins a distilled one, whose weights are seven times smaller (measured: STSb .743 → .605, with 0.01 .744).
+    """
+    if kind is BaseKind.TRANSFORMER:
+        return _TRANSFORMER_RATE
+    size = float(torch.cat([weights.detach().flatten() for weights in model.parameters()]).square().mean().sqrt())
+    return float(f"{size / 10:.0e}") if math.isfinite(size) and size > 0 else _FRESH_STATIC_RATE
+
+
 def _dev_evaluator(plan: TrainingPlan) -> EmbeddingSimilarityEvaluator | None:
     if plan.dev is None:
         return None
@@ -137,7 +155,7 @@ def _trainer(
         output_dir=str(checkpoints),
         max_steps=plan.steps,
         per_device_train_batch_size=options.batch_size,
-        learning_rate=plan.learning_rate,
+        learning_rate=plan.options.learning_rate or _learning_rate(plan.kind, model),
         lr_scheduler_type="constant_with_warmup" if options.schedule == "constant" else options.schedule,
         warmup_steps=plan.warmup_steps,
         weight_decay=options.weight_decay,

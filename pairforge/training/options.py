@@ -43,8 +43,10 @@ class TrainOptions(SeededOptions):
     batch_size: Annotated[int, Field(ge=1, description="Rows in a batch; mnr learns more from larger ones.")] = 32
     learning_rate: Annotated[
         float | None,
-        Field(gt=0, description="Peak learning rate; 2e-5 for transformers and 0.1 for static models if not given."),
-    ] = None
+        Field(gt=0, description="Peak learning rate; if not given, 2e-5 for transformers, and for static models a "
+                                "tenth of their weights' typical size: 0.1 for a fresh one, near 0.01 for a trained "
+                                "one."),
+    ] = None  # fmt: skip
     schedule: Annotated[
         Literal["linear", "cosine", "constant"],
         Field(description="How the learning rate goes on after the warm-up: down to zero in a line or a half cosine, "

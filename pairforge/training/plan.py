@@ -14,9 +14,6 @@ from pairforge.training.bases import base_kind
 from pairforge.training.losses import BaseKind, LossChoice, check_fit, choose_loss
 from pairforge.training.options import TrainOptions
 
-LEARNING_RATES = {BaseKind.TRANSFORMER: 2e-5, BaseKind.STATIC: 0.1}
-"""The peak where none is given; a table of vectors of unit size wants steps thousands of times larger."""
-
 WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
 """The share of warm-up where none is given; a static model loses by it (60 steps of mnr on NLI: -.003 on STSb)."""
 
@@ -44,11 +41,6 @@ class TrainingPlan:
     choice: LossChoice
     options: TrainOptions
     steps: int
-
-    @property
-    def learning_rate(self) -> float:
-        """The peak."""
-        return self.options.learning_rate or LEARNING_RATES[self.kind]
 
     @property
     def warmup_steps(self) -> int:

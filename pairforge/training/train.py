@@ -81,7 +81,7 @@ def _tell(ledger: Ledger, plan: TrainingPlan, outcome: TrainingOutcome) -> None:
     warmup = f" after {plan.warmup_steps:,} steps of warm-up" if plan.warmup_steps else ""
     ledger.note(
         f"{plan.kind} model, {plan.epochs:.3g} epochs in batches of {plan.options.batch_size:,}, {outcome.precision}; "
-        f"learning rate {plan.learning_rate:g}{warmup}, {plan.options.schedule} schedule"
+        f"learning rate {outcome.learning_rate:g}{warmup}, {plan.options.schedule} schedule"
     )
     if outcome.left_out:
         ledger.note(

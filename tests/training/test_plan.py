@@ -10,8 +10,8 @@ from tests.training.tiny import nli, scored, triplets
 def test_defaults_suit_the_kind_of_model(static_base: ModelSpec, transformer_base: ModelSpec):
     options = TrainOptions(batch_size=4)
     static, transformer = (plan_training(triplets(), None, base, options) for base in (static_base, transformer_base))
-    assert (static.steps, static.learning_rate, static.warmup_steps, static.eval_steps) == (12, 0.1, 0, 1)
-    assert (transformer.steps, transformer.learning_rate, transformer.warmup_steps) == (12, 2e-5, 2)
+    assert (static.steps, static.warmup_steps, static.eval_steps) == (12, 0, 1)
+    assert (transformer.steps, transformer.warmup_steps) == (12, 2)
 
 
 def test_steps_come_from_the_epochs_unless_they_are_given(static_base: ModelSpec):
@@ -25,9 +25,9 @@ def test_steps_come_from_the_epochs_unless_they_are_given(static_base: ModelSpec
 
 
 def test_given_numbers_are_taken(static_base: ModelSpec):
-    options = TrainOptions(learning_rate=0.5, warmup_steps=3, eval_steps=4)
+    options = TrainOptions(warmup_steps=3, eval_steps=4)
     plan = plan_training(nli(), scored(), static_base, options)
-    assert (plan.learning_rate, plan.warmup_steps, plan.eval_steps) == (0.5, 3, 4)
+    assert (plan.warmup_steps, plan.eval_steps) == (3, 4)
     assert plan.rows.columns == ["premise", "hypothesis", "label"]
 
 

@@ -178,6 +178,24 @@ def test_loss_that_is_no_number_stops_the_run(static_base: ModelSpec, tmp_path: 
         train(triplets(), base=spec_of(tmp_path / "broken"), options=TrainOptions(batch_size=8))
 
 
+def test_learning_rate_suits_the_weights(static_base: ModelSpec, transformer_base: ModelSpec, tmp_path: Path):
+    from sentence_transformers import SentenceTransformer
+
+    small = SentenceTransformer(str(static_base.path), device="cpu")
+    small[0].embedding.weight.data /= 10
+    small.save_pretrained(str(tmp_path / "small"), create_model_card=False)
+
+    def rate(base: ModelSpec, **options: float) -> str:
+        context = StepContext()
+        train(nli(), base=base, options=TrainOptions(max_steps=1, **options), context=context)
+        return next(note for note in context.ledger.notes if "learning rate" in note).split("learning rate ")[1]
+
+    assert rate(static_base).startswith("0.1, linear")
+    assert rate(spec_of(tmp_path / "small")).startswith("0.01, linear")
+    assert rate(transformer_base).startswith("2e-05 after 1 steps of warm-up")
+    assert rate(static_base, learning_rate=0.5).startswith("0.5,")
+
+
 def test_bf16_trains_fp32_weights(transformer_base: ModelSpec):
     from safetensors.torch import load_file
 
