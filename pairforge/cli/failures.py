@@ -74,10 +74,11 @@ def _usage_sentence(error: typer.TyperException) -> str:
     parameter = getattr(error, "param", None)
     if message.startswith("Missing") and parameter is not None and parameter.metavar:
         message += f", which is {parameter.metavar}" if "|" in parameter.metavar else ""
+    message = message[:1].lower() + message[1:]
     if context is None:
         return f"{message}."
     path = context.command_path
-    return f"{path}: {message[:1].lower()}{message[1:]}; {path} --help shows its options."
+    return f"{path}: {message}; {path} --help shows its options."
 
 
 @contextmanager

@@ -15,8 +15,7 @@ from pairforge.cli.render import print_json, show_outcome, show_results
 from pairforge.errors import OptionsError
 from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
 from pairforge.execution.step import Artifact, ModelRole, Step, StepOptions
-from pairforge.files import default_output
-from pairforge.frames import Column, ColumnKind
+from pairforge.frames import ColumnKind
 from pairforge.models import ModelKind, ModelRequest
 from pairforge.progress import terminal
 
@@ -51,17 +50,13 @@ def column_flags(step: Step) -> dict[str, ColumnTarget]:
     """Parameter → what it sets; where several inputs have a column, those after the first get their own flag too."""
     roles_of: dict[str, list[str]] = {}
     for role, entry in step.inputs.items():
-        for column in dict.fromkeys(c.name for shape in entry.shapes for c in shape.columns if _can_be_named(c)):
+        for column in dict.fromkeys(c.name for shape in entry.shapes for c in shape.columns if not c.numbered):
             roles_of.setdefault(column, []).append(role)
     flags = {f"{column}_column": ColumnTarget(column, tuple(roles)) for column, roles in roles_of.items()}
     for column, roles in roles_of.items():
         if len(roles) > 1:
             flags |= {f"{role}_{column}_column": ColumnTarget(column, (role,), role) for role in roles[1:]}
     return flags
-
-
-def _can_be_named(column: Column) -> bool:
-    return not column.numbered
 
 
 def bounded_score(step: Step) -> bool:
@@ -127,7 +122,7 @@ def stage_of(step: Step, values: Mapping[str, Any], typed: set[str]) -> Stage:
         if role_model.needed(options)
     }
     _refuse_unused(step, options, inputs, typed)
-    outputs = _outputs(step, options, inputs, models, values["output"])
+    outputs = _outputs(step, options, models, values["output"])
     return Stage(step=step, options=options, inputs=inputs, models=models, outputs=outputs)
 
 
@@ -159,20 +154,13 @@ def _columns(step: Step, role: str, values: Mapping[str, Any]) -> dict[str, str]
 
 def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[ModelRequest, ...]:
     given = values[role.flag.replace("-", "_")]
-    settings = {
-        setting: values[name] for setting, name in setting_names(step).items() if setting in _SETTINGS[role.kind]
-    }
-    set_ones = {setting: value for setting, value in settings.items() if value is not None}
-    names = setting_names(step)
-    called = {setting: flag(name) for setting, name in names.items()} | {"name": _called(role)}
+    names = {setting: name for setting, name in setting_names(step).items() if setting in _SETTINGS[role.kind]}
+    settings = {setting: values[name] for setting, name in names.items() if values[name] is not None}
+    called = {setting: flag(name) for setting, name in names.items()} | {"name": flag(role.flag)}
     return tuple(
-        validated(ModelRequest, {"name": name, **set_ones}, called)
+        validated(ModelRequest, {"name": name, **settings}, called)
         for name in (given if isinstance(given, list) else [given])
     )
-
-
-def _called(role: ModelRole) -> str:
-    return "the model's name" if role.many else flag(role.flag)
 
 
 def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileInput], typed: set[str]) -> None:
@@ -186,27 +174,19 @@ def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileIn
 
 
 def _outputs(
-    step: Step,
-    options: StepOptions,
-    inputs: Mapping[str, FileInput],
-    models: Mapping[str, tuple[ModelRequest, ...]],
-    given: str | None,
+    step: Step, options: StepOptions, models: Mapping[str, tuple[ModelRequest, ...]], given: str | None
 ) -> dict[str, Path]:
     main, output = next(iter(step.outputs(options).items()))
     if given:
         return {main: Path(given).expanduser()}
-    required = [role for role, entry in step.inputs.items() if entry.required]
-    if required and (step.suffix or isinstance(output, Artifact)):
+    if any(entry.required for entry in step.inputs.values()):
         return {}  # The stage names it after the input.
-    if required and not isinstance(output, Artifact):
-        return {main: default_output(inputs[required[0]].sources, output.name.replace(" ", "-"))}
     ending = output.suffix if isinstance(output, Artifact) else ".parquet"
-    name = ".".join(part for part in (_own_name(step, options, models), step.suffix) if part)
-    return {main: Path(name + ending)}
+    return {main: Path(_own_name(step, options, models) + ending)}
 
 
 def _own_name(step: Step, options: StepOptions, models: Mapping[str, tuple[ModelRequest, ...]]) -> str:
-    """What names the output of a step without a main input: its positional option, its first model, or itself."""
+    """What names the output of a step without a main input: its positional option, or its first model and itself."""
     chosen = [str(getattr(options, name)) for name, field in step.options.model_fields.items() if is_positional(field)]
-    named = [Path(request.name).name.removesuffix(".model") for asked in models.values() for request in asked]
-    return next(iter([*chosen, *named, step.name]))
+    asked = [Path(request.name).name.removesuffix(".model") for requests in models.values() for request in requests]
+    return next(iter([*chosen, *(f"{name}.{step.suffix_of(options)}" for name in asked), step.name]))

@@ -39,7 +39,7 @@ def output_paths(
     if unknown:
         raise StageError(f"{step.name}: has no output '{unknown[0]}' (it has: {', '.join(outputs)}).")
     main_name = next(iter(outputs))
-    main = named[main_name] if main_name in named else _default_main(step, outputs[main_name], inputs)
+    main = named[main_name] if main_name in named else _default_main(step, options, outputs[main_name], inputs)
     paths = {
         name: named[name] if name in named else main if name == main_name else _beside(main, name, outputs)
         for name in outputs
@@ -49,11 +49,11 @@ def output_paths(
     return {name: path.expanduser() for name, path in paths.items()}
 
 
-def _default_main(step: Step, output: Output, inputs: Mapping[str, FileInput]) -> Path:
+def _default_main(step: Step, options: StepOptions, output: Output, inputs: Mapping[str, FileInput]) -> Path:
     given = next(iter(inputs.values()), None)
     if given is None:
         raise StageError(f"{step.name}: has no file to name its output after. Name the output with -o.")
-    return default_output(given.sources, output.suffix if isinstance(output, Artifact) else step.suffix or step.name)
+    return default_output(given.sources, output.suffix if isinstance(output, Artifact) else step.suffix_of(options))
 
 
 def _beside(main: Path, name: str, outputs: Outputs) -> Path:

@@ -139,7 +139,8 @@ class Step:
         outputs: Output name → contract or artifact, as these options make them; the first is the main one.
         models: Model role (the function's parameter) → how it is used.
         row_wise: How it is cut into parts, if its rows are independent.
-        suffix: What the default output adds to the input's name (`pairs.parquet` → `pairs.SUFFIX.parquet`).
+        suffix: What the default output adds to the input's name (`pairs.parquet` → `pairs.SUFFIX.parquet`), or how
+            these options decide it; the step's name if empty.
         files_in_options: Files that these options name; their contents count for being up to date.
         version: Raised when the output would change for the same input and options.
     """
@@ -151,7 +152,7 @@ class Step:
     outputs: Callable[[Any], Outputs]
     models: Mapping[str, ModelRole] = field(default_factory=dict)
     row_wise: RowWise | None = None
-    suffix: str = ""
+    suffix: str | Callable[[Any], str] = ""
     files_in_options: Callable[[Any], Sequence[str]] = lambda options: ()
     version: int = 1
 
@@ -160,3 +161,7 @@ class Step:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise TypeError(f"step {self.name} uses {', '.join(twice)} for two things")
+
+    def suffix_of(self, options: StepOptions) -> str:
+        """What the default output adds to the input's name with these options."""
+        return (self.suffix(options) if callable(self.suffix) else self.suffix) or self.name

@@ -216,5 +216,5 @@ STEP = Step(
     options=ConvertNliOptions,
     inputs={"nli": Input("Premises, hypotheses and labels (0/1/2 or words).", (RAW_NLI,), many=True)},
     outputs=_outputs,
-    suffix="pairs",
+    suffix=lambda options: str(options.to),
 )
