@@ -13,6 +13,8 @@ from sentence_transformers.base.sampler import DefaultBatchSampler
 
 Codes = npt.NDArray[np.int64]
 
+_OWN_TEXTS = 2  # anchor and positive; what follows is negative
+
 
 def text_codes(rows: pl.DataFrame) -> Codes:
     """One number for each text, shape (rows, text columns); texts that differ in case or outer blanks share one."""
@@ -24,7 +26,7 @@ def text_codes(rows: pl.DataFrame) -> Codes:
 
 
 class EpochBatches(DefaultBatchSampler):  # type: ignore[misc]
-    """Shuffled batches, rows / batch_size of them; with codes, no two rows of a batch share one.
+    """Shuffled batches, rows / batch_size of them; with codes, no two rows of a batch clash (`distinct_batches`).
 
     Where texts repeat so much that such batches are more, the small last ones are dropped: `left_out` counts their
     rows in the last epoch.
@@ -53,23 +55,34 @@ class EpochBatches(DefaultBatchSampler):  # type: ignore[misc]
 
 
 def distinct_batches(order: npt.NDArray[np.int64], codes: Codes, batch_size: int) -> list[list[int]]:
-    """Batches filled in the given order of rows, in which no code comes twice.
+    """Batches filled in the given order of rows, in which no row's anchor or positive is a text of another row.
 
-    Each row goes to the first batch with room that lies after the last one to hold any of its codes. There are at
-    least rows / batch_size of them; where texts repeat much, the last ones are small.
+    A loss that ranks against the batch would push such a text away from where it belongs. Rows may share a negative:
+    it is one for both. Each row goes to the first batch with room after the last that clashes with it. There are at
+    least rows / batch_size batches; where texts repeat much, the last ones are small.
+
+    Args:
+        order: Rows as they shall be drawn.
+        codes: Texts of each row as numbers: anchor, positive, negatives; shape (rows, texts).
+        batch_size: Rows in a full batch.
     """
     batches: list[list[int]] = []
     next_open: list[int] = []
-    last_batch: dict[int, int] = {}
+    last_with_text: dict[int, int] = {}
+    last_with_own: dict[int, int] = {}
     for row, row_codes in zip(order.tolist(), codes[order].tolist(), strict=True):
-        place = _first_open(next_open, 1 + max(last_batch.get(code, -1) for code in row_codes))
+        own, negatives = row_codes[:_OWN_TEXTS], row_codes[_OWN_TEXTS:]
+        clashing = [last_with_text.get(code, -1) for code in own] + [last_with_own.get(code, -1) for code in negatives]
+        place = _first_open(next_open, 1 + max(clashing))
         if place == len(batches):
             batches.append([])
             next_open.append(place)
         batches[place].append(row)
         if len(batches[place]) == batch_size:
             next_open[place] = place + 1
-        last_batch.update(dict.fromkeys(row_codes, place))
+        for code in row_codes:
+            last_with_text[code] = max(place, last_with_text.get(code, -1))
+        last_with_own.update(dict.fromkeys(own, place))
     return batches
 
 

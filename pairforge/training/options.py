@@ -82,8 +82,8 @@ class TrainOptions(SeededOptions):
     ] = "auto"  # fmt: skip
     distinct_batches: Annotated[
         bool,
-        Field(description="Never put two rows that share a text in one batch of a loss that takes its negatives from "
-                          "the batch."),
+        Field(description="Where a loss takes its negatives from the batch, never put two rows in one of which one's "
+                          "anchor or positive stands in the other."),
     ] = True  # fmt: skip
     eval_steps: Annotated[
         int | None,

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import polars as pl
 from hypothesis import given
@@ -11,15 +13,20 @@ codes_tables = st.integers(1, 3).flatmap(
 
 
 @given(codes_tables, st.integers(1, 9), st.integers(0, 5))
-def test_each_row_comes_once_and_no_text_twice_in_a_batch(table: list[list[int]], batch_size: int, seed: int):
+def test_each_row_comes_once_and_no_rows_of_a_batch_clash(table: list[list[int]], batch_size: int, seed: int):
     codes = np.array(table)
     order = np.random.default_rng(seed).permutation(len(table))
     batches = distinct_batches(order, codes, batch_size)
     assert sorted(row for batch in batches for row in batch) == list(range(len(table)))
     for batch in batches:
-        texts = [code for row in batch for code in set(table[row])]
-        assert len(texts) == len(set(texts))
+        for row, other in itertools.permutations(batch, 2):
+            assert not set(table[row][:2]) & set(table[other])
         assert 0 < len(batch) <= batch_size
+
+
+def test_rows_that_share_only_a_negative_stay_together():
+    codes = np.array([[0, 1, 9], [2, 3, 9], [4, 5, 2]])
+    assert distinct_batches(np.arange(3), codes, 3) == [[0, 1], [2]]
 
 
 @given(st.integers(1, 100), st.integers(1, 20), st.integers(0, 3))
