@@ -62,8 +62,11 @@ class _Found:
 
 def _find(request: ModelRequest, kind: ModelKind) -> _Found | None:
     path = Path(request.name).expanduser()
-    if _is_folder(path):
-        return _Found(path, "folder")
+    try:
+        if _is_folder(path):
+            return _Found(path, "folder")
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from error
     if _is_path(request.name):
         raise ModelError(f"{path}: no such model folder. Check the path.{_nearest(path)}")
     cached = _cached(request, kind)
@@ -139,6 +142,8 @@ def _snapshot(repository: str, revision: str | None, *, offline: bool) -> Path |
         folder = snapshot_download(
             repository, revision=revision, local_files_only=offline, allow_patterns=wanted, ignore_patterns=unwanted
         )
+    except errors.GatedRepoError:
+        raise ModelError(f"{repository}: the hub asks who you are first. Log in with: hf auth login") from None
     except (errors.LocalEntryNotFoundError, errors.RepositoryNotFoundError, errors.HFValidationError):
         return None
     except errors.RevisionNotFoundError:
@@ -177,7 +182,11 @@ def _download(request: ModelRequest, kind: ModelKind) -> _Found:
         raise MissingExtraError(
             f"{request.name} (no folder, not in the hub cache, and the hub cannot be used)", "embedded"
         )
-    tried = "the hub is switched off by HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else "not on the hub either"
+    tried = (
+        "the hub is switched off by HF_HUB_OFFLINE"
+        if constants.HF_HUB_OFFLINE
+        else "not on the hub (or it cannot be reached)"
+    )
     at = f" at revision '{request.revision}'" if request.revision else ""
     raise ModelError(
         f"{request.name}{at}: no such model: no folder of that name, not in the hub cache, and {tried}. "

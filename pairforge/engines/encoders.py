@@ -64,7 +64,7 @@ class SentenceEncoder:
         self._is_static = configuration.is_static
         self._has_routes = configuration.has_routes
 
-    @property
+    @cached_property
     def dimension(self) -> int:
         """Numbers in one vector."""
         dimension: int | None = self._model.get_embedding_dimension()
@@ -86,7 +86,7 @@ class SentenceEncoder:
             encodings = tokenizer.encode_batch_fast(list(texts[start : start + _COUNTED_AT_ONCE]))
             counts[start : start + _COUNTED_AT_ONCE] = [len(encoding) for encoding in encodings]
         longest = self._model.max_seq_length
-        return counts if longest is None else np.minimum(counts, int(longest))
+        return counts if longest is None else np.minimum(counts, longest).astype(np.int64)
 
     def encode(self, texts: Sequence[str], side: Side) -> Floats:
         """One batch of texts as the model gives them (not normalised), float32, shape (len(texts), dimension)."""
@@ -171,24 +171,29 @@ def _folder(spec: ModelSpec) -> Path:
     return spec.path
 
 
+def _treats_sides_alike(module_type: str) -> bool:
+    package, _, name = module_type.rpartition(".")
+    return package.startswith("sentence_transformers") and name in _ALIKE_ON_BOTH_SIDES
+
+
 class _Configuration:
     """What a model's configuration files say, as sentence-transformers reads them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         modules = self._read("modules.json", [])
-        self._types = [str(module.get("type", "")).rsplit(".", 1)[-1] for module in modules]
+        self._types = [str(module.get("type", "")) for module in modules]
         self._prompts = self._read("config_sentence_transformers.json", {}).get("prompts") or {}
 
     @property
     def is_static(self) -> bool:
         """Whether a text's vector is a mean of its tokens' own."""
-        return self._types[:1] == ["StaticEmbedding"]
+        return bool(self._types) and self._types[0].endswith(".StaticEmbedding")
 
     @property
     def has_routes(self) -> bool:
         """Whether the sides may be treated differently beyond their prompts."""
-        special = any(kind not in _ALIKE_ON_BOTH_SIDES for kind in self._types)
+        special = not all(_treats_sides_alike(kind) for kind in self._types)
         settings = [self._read(file.name, {}) for file in sorted(self._folder.glob("sentence_*_config.json"))]
         by_task = any(setting.get(name) is not None for setting in settings for name in _TASK_SETTINGS)
         return special or by_task or "task" in self._chat_template()

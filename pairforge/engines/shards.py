@@ -43,13 +43,14 @@ class Shards:
 
     Args:
         folder: One model's folder in the store.
+        dimension: Numbers in one vector; as in most shards if not given.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dimension: int | None = None) -> None:
         self.folder = folder
         found = [(keys, file) for file in sorted(folder.glob("*.vectors.npy")) if (keys := _keys_of(file)) is not None]
         widths = [_mapped(file).shape[1] for _, file in found]
-        self.dimension = max(set(widths), key=widths.count) if found else 0
+        self.dimension = dimension or max(sorted(set(widths)), key=widths.count, default=0)
         sound = [pair for pair, width in zip(found, widths, strict=True) if width == self.dimension]
         self._keys = [keys for keys, _ in sound]
         self._files = [file for _, file in sound]
@@ -78,9 +79,8 @@ class Shards:
     def write(self, keys: Keys, vectors: Floats) -> None:
         """Add a shard; it is seen by those who look at the folder from now on."""
         name = hashlib.blake2b(keys.tobytes(), digest_size=_KEY_BYTES).hexdigest()
-        for kind, array in (("vectors", vectors), ("keys", keys)):
-            with atomic_path(self.folder / f"{name}.{kind}.npy") as temporary, temporary.open("wb") as written:
-                np.save(written, np.ascontiguousarray(array))
+        save_array(self.folder / f"{name}.vectors.npy", vectors)
+        save_array(self.folder / f"{name}.keys.npy", keys)
 
     def _shard(self, shard: int) -> Floats:
         """A memory map of a shard; few stay open, for each holds a file descriptor."""
@@ -96,6 +96,24 @@ class Shards:
         if len(self._open) > _OPEN_SHARDS:
             self._open.popitem(last=False)
         return self._open[shard]
+
+
+def save_array(file: Path, array: npt.NDArray[Any]) -> None:
+    """Write an array as .npy, atomically.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    try:
+        with atomic_path(file) as temporary, temporary.open("wb") as written:
+            np.save(written, np.ascontiguousarray(array))
+    except (FileError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, FileError) else error
+        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
+        raise FileError(
+            f"{file.parent}: vectors cannot be stored there ({reason}). Free some space, or name another cache folder "
+            "with --cache-dir."
+        ) from error
 
 
 def _keys_of(file: Path) -> Keys | None:

@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pairforge.engines.shards import Keys, Shards, text_keys
+from pairforge.engines.shards import Keys, Shards, save_array, text_keys
 from pairforge.engines.tables import VectorTable
-from pairforge.errors import ModelError
-from pairforge.files import atomic_path
+from pairforge.errors import FileError, ModelError
 from pairforge.models import Encoder, Floats, Side
 from pairforge.progress import Progress, silent
 
@@ -56,8 +55,10 @@ class VectorStore:
         locations = shards.locate(wanted.keys)
         if (locations < 0).any():
             _Encoding(encoder, wanted, shards).run(locations < 0, progress)
-            shards = Shards(shards.folder)
+            shards = Shards(shards.folder, encoder.dimension)
             locations = shards.locate(wanted.keys)
+            if (locations < 0).any():
+                raise FileError(f"{shards.folder}: vectors were deleted while others were encoded. Run it again.")
         dimension = shards.dimension if len(wanted.keys) else encoder.dimension
         return {
             side: VectorTable(shards.read, locations[rows], dimension) for side, rows in wanted.rows_by_side.items()
@@ -66,14 +67,14 @@ class VectorStore:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The distinct texts that are asked for, in the order of their keys.
+    """The distinct texts that are asked for, in the order of their keys: whatever order they were asked for in.
 
     Args:
         keys: Their keys, ascending.
         texts: Their texts.
         sides: The side each is encoded as: the first that asked for it.
         rows_by_side: For each text of each side, its place among these.
-        digest: Of everything that was asked for, in the order in which it was.
+        digest: Of all keys.
     """
 
     keys: Keys
@@ -94,7 +95,7 @@ class _Wanted:
             texts=[texts[row] for row in first],
             sides=[sides[row] for row in first],
             rows_by_side=dict(zip(texts_by_side, np.split(places, ends[:-1]), strict=True)),
-            digest=hashlib.blake2b(given[np.sort(first)].tobytes(), digest_size=16).hexdigest(),
+            digest=hashlib.blake2b(keys.tobytes(), digest_size=16).hexdigest(),
         )
 
 
@@ -133,8 +134,7 @@ class _Encoding:
         places = np.flatnonzero(missing)
         lengths = self.encoder.token_counts([self.wanted.texts[place] for place in places.tolist()])
         planned = places[np.argsort(-lengths, kind="stable")]
-        with atomic_path(file) as temporary, temporary.open("wb") as written:
-            np.save(written, self.wanted.keys[planned])
+        save_array(file, self.wanted.keys[planned])
         return planned
 
     def _batches(self, plan: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pairforge.engines import vectors as vectors_module
 from pairforge.engines.vectors import VectorStore
-from pairforge.errors import ModelError
+from pairforge.errors import FileError, ModelError
 from pairforge.models import Floats, Side
 from tests.fakes import LetterEncoder, TableEncoder
 
@@ -177,6 +177,28 @@ def test_many_shards_are_read_through_few_open_files(tmp_path: Path, monkeypatch
     table = VectorStore(tmp_path).tables(encoder, {DOCUMENT: texts})[DOCUMENT]
     assert len(_files(tmp_path, "vectors")) == 27
     assert (table.take(range(27)) == LetterEncoder().encode(texts, DOCUMENT)).all()
+
+
+def test_the_order_of_the_texts_decides_no_batch(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(20)]
+    there, back = LetterEncoder(batch_size=3), LetterEncoder(batch_size=3)
+    VectorStore(tmp_path / "a").tables(there, {DOCUMENT: texts})
+    VectorStore(tmp_path / "b").tables(back, {DOCUMENT: texts[::-1]})
+    assert there.batches == back.batches
+
+
+def test_a_cache_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match=r"vectors cannot be stored there \(.*\).* --cache-dir"):
+        VectorStore(tmp_path / "file").tables(LetterEncoder(), {DOCUMENT: ["cat"]})
+
+
+def test_a_store_deleted_while_in_use_is_one_clear_error(tmp_path: Path) -> None:
+    table = VectorStore(tmp_path).tables(LetterEncoder(), {DOCUMENT: ["cat"]})[DOCUMENT]
+    for file in _files(tmp_path, "vectors"):
+        file.unlink()
+    with pytest.raises(FileError, match="deleted while they were in use"):
+        table.take([0])
 
 
 def test_progress_counts_the_texts_that_are_left(tmp_path: Path) -> None:
