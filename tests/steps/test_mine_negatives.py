@@ -203,6 +203,30 @@ def test_every_format_meets_its_contract_and_extra_columns_travel(output_format:
     assert made["source"].to_list() == [source for source in "abcd" for _ in range(rows_a_pair)]
 
 
+def test_the_positive_is_labelled_1_and_comes_first() -> None:
+    options = {"num_negatives": 2, "relative_margin": 0}
+    lists, _ = mined(PAIRS, output_format="labelled-list", **options)
+    assert lists["labels"].to_list() == [[1, 0, 0]] * 4
+    assert lists["documents"].list.first().to_list() == PAIRS["positive"].to_list()
+    rows, _ = mined(PAIRS, output_format="labelled-pair", **options)
+    assert rows.filter(pl.col("label") == 1)["sentence2"].to_list() == PAIRS["positive"].to_list()
+    assert rows["sentence2"].to_list() == lists["documents"].explode().to_list()
+
+
+@pytest.mark.parametrize("sampling", ["top", "random", "weighted"])
+def test_negatives_come_nearest_first_however_they_were_sampled(sampling: str) -> None:
+    lists, _ = mined(
+        PAIRS,
+        pl.DataFrame({"text": WORDS}),
+        sampling=sampling,
+        output_format="labelled-list",
+        with_scores=True,
+        relative_margin=0,
+    )
+    cosines = lists["scores"].list.tail(3)
+    assert cosines.equals(cosines.list.sort(descending=True))
+
+
 def test_similarities_stand_beside_the_texts_they_belong_to() -> None:
     encoder = TableEncoder({"q": (1, 0), "p": (1, 0.1), "near": (1, 0.5), "far": (0, 1), "back": (-1, 0)})
     corpus = pl.DataFrame({"text": ["back", "far", "near", "p"]})
