@@ -7,6 +7,7 @@ otherwise more are fetched. Block sizes and thread counts therefore never change
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,7 +26,8 @@ _WIDENING = 8
 _BLOCK_BYTES = 64 * 2**20
 _QUERIES_AT_ONCE = 4096
 _CANDIDATES_AT_ONCE = 2**20
-_PAIRS_AT_ONCE = 8192
+# Few enough that their vectors stay in the processor's cache.
+_PAIRS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def nearest(
     """
     asked = range(len(queries)) if rows is None else rows
     k = min(k, len(corpus))
-    fetched = min(k + max(_SPARE, k // 4), len(corpus))
+    fetched = min(k + max(_SPARE, k // 8), len(corpus))
     step = _queries_at_once(fetched)
     with progress("searching", len(asked), "queries") as advance:
         for first in range(asked.start, asked.stop, step):
@@ -105,7 +107,7 @@ def _dots(left: Floats, right: Floats) -> Floats:
 def _best(queries: Floats, corpus: VectorTable, k: int, fetched: int) -> tuple[Rows, Floats]:
     """The k best corpus rows of each query and their similarities, from `fetched` candidates or more."""
     candidates, lowest = _candidates(queries, corpus, fetched)
-    scores = similarities(VectorTable.of(queries), np.arange(len(queries))[:, None], corpus, candidates)
+    scores = _rescored(queries, corpus, candidates)
     order = np.lexsort((candidates, -scores), axis=1)[:, :k]
     rows = np.take_along_axis(candidates, order, axis=1)
     scores = np.take_along_axis(scores, order, axis=1)
@@ -117,6 +119,18 @@ def _best(queries: Floats, corpus: VectorTable, k: int, fetched: int) -> tuple[R
             again = unsafe[start : start + step]
             rows[again], scores[again] = _best(queries[again], corpus, k, wider)
     return rows, scores
+
+
+def _rescored(queries: Floats, corpus: VectorTable, candidates: Rows) -> Floats:
+    """The similarity of each query with each of its candidates, as `similarities` gives it."""
+    scores = np.empty(candidates.shape, dtype=np.float32)
+    width = candidates.shape[1]
+    step = max(1, _PAIRS_AT_ONCE // max(1, width))
+    for first, start in itertools.product(range(0, len(queries), step), range(0, width, _PAIRS_AT_ONCE)):
+        block = np.s_[first : first + step, start : start + _PAIRS_AT_ONCE]
+        rows = candidates[block]
+        scores[block] = _dots(queries[block[0], None], corpus.take(rows.ravel()).reshape(*rows.shape, -1))
+    return scores
 
 
 def _rounding(queries: Floats, longest: float) -> Doubles:

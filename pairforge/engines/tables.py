@@ -17,7 +17,7 @@ class VectorTable:
     """Vectors by row, of which only those asked for are in memory.
 
     Args:
-        read: Gives the vectors at some locations, shape (len(locations), dimension).
+        read: Gives a copy of the vectors at some locations, shape (len(locations), dimension).
         locations: Where each row's vector lies.
         dimension: Numbers in one vector.
         lengths: What each row is divided by on reading; nothing if not given.
@@ -50,7 +50,9 @@ class VectorTable:
         if not len(chosen):
             return np.empty((0, self.dimension), dtype=np.float32)
         vectors = self._read(self._locations[chosen])
-        return vectors if self._lengths is None else vectors / self._lengths[chosen, None]
+        if self._lengths is not None:
+            vectors /= self._lengths[chosen, None]
+        return vectors
 
     def unit(self) -> VectorTable:
         """The same rows, each divided by its length on reading; a zero vector stays zero.
