@@ -58,7 +58,12 @@ def show_results(step: str, outcome: Outcome) -> None:
     from pairforge.evaluation.results import read_results, results_table  # noqa: PLC0415 - only for evaluations
 
     for path in outcome.outputs.values():
-        table(results_table(read_results(path)))
+        by_task: dict[str, list[dict[str, str]]] = {}
+        for row in results_table(read_results(path)):
+            by_task.setdefault(f"{row.pop('Task')}, {row.pop('Rows')} rows", []).append(row)
+        for task, rows in by_task.items():
+            typer.echo(task)
+            table(rows)
 
 
 def show_plan(planned: Sequence[StagePlan]) -> None:
@@ -118,8 +123,9 @@ def ledger_lines(ledger: Ledger) -> Iterator[tuple[str, str]]:
     if ledger.dropped:
         total = sum(ledger.dropped.values())
         yield "dropped", f"{total:,}: " + "; ".join(f"{rows:,} {_words(why)}" for why, rows in ledger.dropped.items())
-    if ledger.counts:
-        yield "counted", "; ".join(f"{_words(name)} {number:,}" for name, number in ledger.counts.items())
+    counts = [f"{_words(name)} {number:,}" for name, number in ledger.counts.items() if number]
+    if counts:
+        yield "counted", "; ".join(counts)
     distributions = {name: d.quantiles() for name, d in ledger.distributions.items() if d.counts.any()}
     if distributions:
         width = max(len(_words(name)) for name in distributions)
