@@ -173,9 +173,7 @@ def _check_values(given: pl.Series, cast: pl.Series, column: Column, where: str)
     if (low is not None and (flat < low).any()) or (high is not None and (flat > high).any()):
         lowest, highest = float(flat.to_numpy().min()), float(flat.to_numpy().max())
         bounds = f"{'-∞' if low is None else f'{low:g}'} to {'∞' if high is None else f'{high:g}'}"
-        raise FrameError(
-            f"{where} should lie in {bounds}, but it runs from {lowest:g} to {highest:g}. {_mend(column)}"
-        )
+        raise FrameError(f"{where} should lie in {bounds}, but it runs from {lowest:g} to {highest:g}. {_mend(column)}")
 
 
 def _flat(series: pl.Series) -> pl.Series:
@@ -214,12 +212,8 @@ _SCORE_ALIASES = ("similarity_score", "similarity", "gold_score", "relatedness_s
 _PREMISE = Column("premise", aliases=("sentence1", "sentence_a", "sentence_1"))
 _HYPOTHESIS = Column("hypothesis", aliases=("sentence2", "sentence_b", "sentence_2"))
 _NLI_LABEL_ALIASES = ("gold_label", "labels", "entailment_judgment")
-NLI = FrameContract(
-    "nli", (_PREMISE, _HYPOTHESIS, Column("label", ColumnKind.LABEL, 0, 2, aliases=_NLI_LABEL_ALIASES))
-)
-RAW_NLI = FrameContract(
-    "raw nli", (_PREMISE, _HYPOTHESIS, Column("label", ColumnKind.ANY, aliases=_NLI_LABEL_ALIASES))
-)
+NLI = FrameContract("nli", (_PREMISE, _HYPOTHESIS, Column("label", ColumnKind.LABEL, 0, 2, aliases=_NLI_LABEL_ALIASES)))
+RAW_NLI = FrameContract("raw nli", (_PREMISE, _HYPOTHESIS, Column("label", ColumnKind.ANY, aliases=_NLI_LABEL_ALIASES)))
 """NLI as it is published: labels in words or numbers, some rows unlabelled."""
 PAIR = FrameContract("pair", (_ANCHOR, _POSITIVE))
 TRIPLET = FrameContract(

@@ -91,6 +91,7 @@ def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
             stage,
             cache=cache_folder(),
             overwrite=values["overwrite"],
+            resume=values["resume"],
             progress=terminal,
             part_rows=_part_rows(values),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
@@ -108,26 +108,27 @@ def _reading(step: Step) -> Iterator[inspect.Parameter]:
 
 
 def _running(step: Step) -> Iterator[inspect.Parameter]:
-    shown: Mapping[str, tuple[Any, str, str, str]] = {
-        "output": (str, "--output", "Where the result goes; beside the input if not given.", "PATH"),
-        "overwrite": (bool, "--overwrite", "Replace an output that was made from something else.", ""),
-        "cache_dir": (str, "--cache-dir", "Folder of vectors and digests that all commands share.", "FOLDER"),
-        "part_rows": (int, "--part-rows", "Rows done at once, and lost at most when stopped. At least 1.", "INTEGER"),
-        "json": (bool, "--json", "Print the summary as one JSON object on stdout.", ""),
-        "debug": (bool, "--debug", "Show tracebacks and what other libraries say.", ""),
-    }
-    for name, (annotation, long, help_text, metavar) in shown.items():
+    shown: Mapping[str, tuple[str, Any, str, str]] = {
+        "output": ("-o --output", None, "Where the result goes; beside the input if not given.", "PATH"),
+        "overwrite": ("--overwrite", False, "Replace an output that was made from something else.", ""),
+        "resume": ("--resume/--no-resume", True, "Go on from the parts and checkpoints of a run that was stopped.", ""),
+        "cache_dir": ("--cache-dir", None, "Folder of vectors and digests that all commands share.", "FOLDER"),
+        "part_rows": ("--part-rows", PART_ROWS, "Rows done at once, lost at most when stopped. At least 1.", "INTEGER"),
+        "json": ("--json", False, "Print the summary as one JSON object on stdout.", ""),
+        "debug": ("--debug", False, "Show tracebacks and what other libraries say.", ""),
+    }  # fmt: skip
+    for name, (flags, default, help_text, metavar) in shown.items():
         if name == "part_rows" and step.row_wise is None:
             continue
-        names = ("-o", long) if name == "output" else (long,)
-        yield parameter(name, _running_option(names, annotation, help_text, metavar), annotation)
-
-
-def _running_option(names: Sequence[str], annotation: Any, help_text: str, metavar: str) -> Any:
-    default = {bool: False, int: PART_ROWS}.get(annotation)
-    return typer.Option(
-        default, *names, help=help_text, metavar=metavar, show_default=bool(default), rich_help_panel=RUNNING
-    )
+        info = typer.Option(
+            default,
+            *flags.split(),
+            help=help_text,
+            metavar=metavar,
+            show_default=bool(default),
+            rich_help_panel=RUNNING,
+        )
+        yield parameter(name, info, str if default is None else type(default))
 
 
 def identifier(role: ModelRole) -> str:

@@ -48,8 +48,8 @@ class Means:
     load: Callable[[ModelSpec], object]
 
 
-def bring_up_to_date(case: Case, means: Means, *, overwrite: bool) -> Manifest:
-    """Do what a stage has to do, from where an earlier run left it.
+def bring_up_to_date(case: Case, means: Means, *, overwrite: bool, resume: bool) -> Manifest:
+    """Do what a stage has to do, from where an earlier run left it or, without `resume`, from the start.
 
     Raises:
         StageError: an output would be overwritten unasked, cannot be written, or would be empty.
@@ -57,7 +57,7 @@ def bring_up_to_date(case: Case, means: Means, *, overwrite: bool) -> Manifest:
     """
     check_writable(case.paths, case.outputs)
     workspace = Workspace(case.main, case.origin.fingerprint)
-    finished = _finished(case, workspace, means.cache)
+    finished = _finished(case, workspace, means.cache) if resume else None
     _refuse_overwriting(
         case, placed_outputs(finished, case.paths, means.cache) if finished else (), overwrite=overwrite
     )
@@ -66,6 +66,8 @@ def bring_up_to_date(case: Case, means: Means, *, overwrite: bool) -> Manifest:
             return _put_in_place(case, finished, workspace)
     read = read_inputs(case.stage.step, case.inputs)
     with workspace.held():
+        if not resume:
+            workspace.restart()
         return _put_in_place(case, _work(case, means, read, workspace), workspace)
 
 

@@ -87,6 +87,7 @@ def run_stage(
     *,
     cache: Path,
     overwrite: bool = False,
+    resume: bool = True,
     progress: Progress = silent,
     part_rows: int = PART_ROWS,
     executor: Executor | None = None,
@@ -101,6 +102,7 @@ def run_stage(
         stage: What is run.
         cache: The folder of the caches that all commands share.
         overwrite: Whether existing outputs of another making may be replaced.
+        resume: Whether to go on from the parts and checkpoints of a run that was stopped; they are forgotten if not.
         progress: Shows how far the work is.
         part_rows: Rows in one part, for steps whose rows are independent.
         executor: Works on the parts; this process if None.
@@ -116,7 +118,7 @@ def run_stage(
         if case.made and case.freshness.up_to_date:
             return _outcome(case, case.made, "up to date")
         means = Means(cache, progress, part_rows, executor or LocalExecutor(), load or _load)
-        return _outcome(case, bring_up_to_date(case, means, overwrite=overwrite), "done")
+        return _outcome(case, bring_up_to_date(case, means, overwrite=overwrite, resume=resume), "done")
 
 
 def _outcome(case: Case, manifest: Manifest, status: Literal["done", "up to date"]) -> Outcome:

@@ -61,6 +61,11 @@ class Workspace:
             if re.fullmatch("[0-9a-f]{16}", folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def restart(self) -> None:
+        """Forget what an earlier run kept; only while `held`."""
+        self.discard()
+        self.for_step.mkdir(parents=True)
+
     @property
     def _lock_file(self) -> Path:
         return self._root / "lock"

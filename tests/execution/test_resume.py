@@ -196,3 +196,14 @@ def test_two_processes_at_one_output_get_one_clear_sentence(texts: Path) -> None
         run_stage(stage_over(texts, mark="?"), cache=cache_folder())
     kill(running)
     assert run_stage(stage_over(texts, mark="?"), cache=cache_folder()).status == "done"
+
+
+def test_without_resume_every_part_is_made_anew(texts: Path, wanted: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = start("SHOUT", texts, SHOUT_SECONDS="0.3")
+    wait_for_parts(running, texts.with_name("texts.shouted.parquet.parts"), 2)
+    kill(running)
+    log = texts.with_name("log")
+    monkeypatch.setenv("SHOUT_LOG", str(log))
+    run_stage(stage_over(texts), cache=cache_folder(), part_rows=2, resume=False)
+    assert log.read_text().split() == ["0", "2", "4", "6", "8", "10"]
+    assert texts.with_name("texts.shouted.parquet").read_bytes() == wanted

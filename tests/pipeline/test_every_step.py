@@ -1,0 +1,165 @@
+"""What holds for every registered step, tried on a tiny input of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pairforge.cache import cache_folder
+from pairforge.execution.manifest import read_manifest
+from pairforge.execution.stage import FileInput, Stage, check_stage, run_stage
+from pairforge.execution.step import Artifact, Step
+from pairforge.files import digest_path, read_frame
+from pairforge.models import ModelRequest
+from pairforge.pipeline.registry import STEPS, load_step
+
+ROWS = 12
+NLI = pl.DataFrame(
+    [
+        {"premise": f"premise {row}", "hypothesis": f"{word} of {row}", "label": label, "source": row}
+        for row in range(ROWS)
+        for label, word in enumerate(("what follows", "what may be", "what cannot be"))
+    ]
+)
+PAIRS = pl.DataFrame(
+    {"anchor": [f"anchor {row}" for row in range(ROWS)], "positive": [f"right for {row}" for row in range(ROWS)]}
+).with_columns(source=pl.int_range(ROWS))
+SCORED = pl.DataFrame(
+    {"sentence1": ["one cat", "two dogs", "rain"], "sentence2": ["a cat", "a car", "wind"], "score": [1.0, 0.2, 0.4]}
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The least that a step needs: options, input frames by role, models by role."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
+    "convert-nli": lambda folder, model: Trial(frames={"nli": NLI}),
+    "mine-negatives": lambda folder, model: Trial(
+        {"num_negatives": 2, "relative_margin": 0}, {"pairs": PAIRS}, {"encoder": (model,)}
+    ),
+    "decontaminate": lambda folder, model: Trial(frames={"corpus": PAIRS, "against": PAIRS.head(3)}),
+    "init-model": lambda folder, model: Trial(
+        {"kind": "static", "dimension": 8, "tokenizer_from": "corpus"}, {"corpus": PAIRS}
+    ),
+    "train": lambda folder, model: Trial({"batch_size": 4, "max_steps": 2}, {"corpus": PAIRS}, {"base": (model,)}),
+    "evaluate": lambda folder, model: Trial(
+        {"task": (f"sts:{folder / 'scored.parquet'}",), "bootstrap_samples": 100}, {}, {"models": (model,)}
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A static encoder with a vocabulary of its own, made by the step itself."""
+    folder = tmp_path_factory.mktemp("model")
+    NLI.write_parquet(folder / "nli.parquet")
+    step = load_step("init-model")
+    options = step.options.model_validate({"kind": "static", "dimension": 8, "tokenizer_from": "corpus"})
+    inputs = {"corpus": FileInput((str(folder / "nli.parquet"),))}
+    stage = Stage(step, options, inputs, outputs={"model": folder / "tiny.model"})
+    return str(run_stage(stage, cache=folder / "cache").outputs["model"])
+
+
+@pytest.fixture
+def make(tmp_path: Path, model: str) -> Callable[[str, str], Stage]:
+    """Makes the stage of a step's trial, its output under a name of its own."""
+    SCORED.write_parquet(tmp_path / "scored.parquet")
+
+    def stage(name: str, out: str = "out") -> Stage:
+        step, trial = load_step(name), TRIALS[name](tmp_path, model)
+        for role, frame in trial.frames.items():
+            frame.write_parquet(tmp_path / f"{role}.parquet")
+        options = step.options.model_validate(trial.options)
+        main, made = next(iter(step.outputs(options).items()))
+        suffix = made.suffix if isinstance(made, Artifact) else ".parquet"
+        return Stage(
+            step,
+            options,
+            {role: FileInput((str(tmp_path / f"{role}.parquet"),)) for role in trial.frames},
+            {role: tuple(ModelRequest(name=named) for named in names) for role, names in trial.models.items()},
+            {main: tmp_path / f"{out}{suffix}"},
+        )
+
+    return stage
+
+
+def main_path(stage: Stage) -> Path:
+    return next(iter(stage.outputs.values()))
+
+
+def test_every_step_has_a_trial() -> None:
+    assert set(TRIALS) == set(STEPS)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_record_agrees_with_the_registry_and_describes_every_option(name: str) -> None:
+    step = load_step(name)
+    assert step.name == name
+    assert STEPS[name].module.rsplit(".", 1)[1] == name.replace("-", "_")
+    assert step.run.__doc__ or step.run.__name__.startswith("_")
+    assert all(field.description and field.description.endswith(".") for field in step.options.model_fields.values())
+    assert all(entry.help.endswith(".") for entry in (*step.inputs.values(), *step.models.values()))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_output_meets_its_contract_and_is_accounted_for(name: str, make: Callable[..., Stage]) -> None:
+    stage = make(name)
+    outcome = run_stage(stage, cache=cache_folder())
+    for output, made in stage.step.outputs(stage.options).items():
+        path = outcome.outputs[output]
+        assert path.exists()
+        if not isinstance(made, Artifact):
+            made.check(read_frame(path), output)
+    manifest = read_manifest(Path(f"{main_path(stage)}.manifest.json"))
+    assert manifest is not None
+    assert check_stage(stage).up_to_date
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_same_input_options_and_seed_give_the_same_bytes(name: str, make: Callable[..., Stage]) -> None:
+    first, second = make(name, "first"), make(name, "second")
+    for stage in (first, second):
+        run_stage(stage, cache=cache_folder())
+    assert digest_path(main_path(first)) == digest_path(main_path(second))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_unchanged_stage_does_nothing(name: str, make: Callable[..., Stage]) -> None:
+    run_stage(make(name), cache=cache_folder())
+    before = main_path(make(name)).stat().st_mtime_ns
+    assert run_stage(make(name), cache=cache_folder()).status == "up to date"
+    assert main_path(make(name)).stat().st_mtime_ns == before
+
+
+ROW_WISE = [name for name in STEPS if load_step(name).row_wise is not None]
+
+
+@pytest.mark.parametrize("part_rows", [1, 5, 1000])
+@pytest.mark.parametrize("name", ROW_WISE)
+def test_part_size_never_changes_a_byte(name: str, part_rows: int, make: Callable[..., Stage]) -> None:
+    whole, parts = make(name, "whole"), make(name, "parts")
+    run_stage(whole, cache=cache_folder(), part_rows=ROWS)
+    run_stage(parts, cache=cache_folder(), part_rows=part_rows)
+    assert main_path(whole).read_bytes() == main_path(parts).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["convert-nli", "mine-negatives", "decontaminate"])
+def test_extra_columns_travel_along(name: str, make: Callable[..., Stage]) -> None:
+    assert "source" in read_frame(run_stage(make(name), cache=cache_folder()).outputs["corpus"]).columns
+
+
+def test_a_record_that_uses_one_name_for_two_things_is_refused() -> None:
+    step: Step = load_step("convert-nli")
+    with pytest.raises(TypeError, match="uses to for two things"):
+        replace(step, inputs={"to": next(iter(step.inputs.values()))})
