@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairforge.engines.tables import VectorTable
+from pairforge.errors import ModelError
 from pairforge.models import Floats
 from pairforge.progress import Progress, silent
 
@@ -64,6 +65,9 @@ def nearest(
 
     Yields:
         Blocks of queries in order. Memory stays bounded by the blocks, whatever the size of the tables.
+
+    Raises:
+        ModelError: products of the vectors are no numbers.
     """
     asked = range(len(queries)) if rows is None else rows
     k = min(k, len(corpus))
@@ -148,6 +152,8 @@ def _candidates(queries: Floats, corpus: VectorTable, fetched: int) -> tuple[Row
     best = np.empty((len(queries), 0), dtype=np.float32)
     for first, block in _blocks(corpus):
         scores, rows = faiss.knn(queries, block, min(fetched, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+        if rows.min(initial=0) < 0:
+            raise ModelError("Vectors hold NaN, or are so long that their products are no numbers. Normalise them.")
         best_rows = np.hstack((best_rows, rows + first))
         best = np.hstack((best, scores))
         if best.shape[1] > fetched:

@@ -66,7 +66,14 @@ class Shards:
         return locations
 
     def read(self, locations: npt.NDArray[np.int64]) -> Floats:
-        """The vectors at these locations, copied."""
+        """The vectors at these locations, copied.
+
+        Raises:
+            IndexError: a location is none, as `locate` gives it for a key that is not there.
+            FileError: a shard was deleted.
+        """
+        if len(locations) and locations.min() < 0:
+            raise IndexError("a text whose vector is not stored has none to read")
         vectors = np.empty((len(locations), self.dimension), dtype=np.float32)
         order = np.argsort(locations, kind="stable")
         shards = locations[order] >> _PLACE_BITS

@@ -45,10 +45,16 @@ class VectorTable:
         return len(self._locations)
 
     def take(self, rows: npt.ArrayLike | range) -> Floats:
-        """The vectors of these rows, in their order, shape (len(rows), dimension)."""
+        """The vectors of these rows, in their order, shape (len(rows), dimension).
+
+        Raises:
+            IndexError: a row is none of the table's; unlike NumPy's, a negative one is none.
+        """
         chosen = np.asarray(rows, dtype=np.int64)
         if not len(chosen):
             return np.empty((0, self.dimension), dtype=np.float32)
+        if chosen.min() < 0:
+            raise IndexError(f"row {chosen.min()} is none of a table's")
         vectors = self._read(self._locations[chosen])
         if self._lengths is not None:
             vectors /= self._lengths[chosen, None]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pairforge.engines import search
 from pairforge.engines.search import nearest, similarities
 from pairforge.engines.tables import VectorTable
+from pairforge.errors import ModelError
 
 
 def _vectors(seed: int, rows: int, dimension: int, distinct: int, scale: float) -> np.ndarray:
@@ -93,6 +94,13 @@ def test_equal_texts_are_told_apart_by_their_rows_alone() -> None:
     rows, scores = _all(corpus[:3], corpus, 4)
     assert rows.tolist() == [[0, 1, 2, 3]] * 3
     assert np.allclose(scores, 1)
+
+
+@pytest.mark.parametrize("number", [np.nan, -3e38])
+def test_products_that_are_no_numbers_are_refused(number: float) -> None:
+    corpus = np.full((5, 2), [number, 0], dtype=np.float32)
+    with pytest.raises(ModelError, match="no numbers"):
+        _all(np.full((1, 2), 3e38, dtype=np.float32), corpus, 2)
 
 
 def test_only_the_asked_rows_are_answered() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairforge.engines import vectors as vectors_module
+from pairforge.engines.shards import Shards, text_keys
 from pairforge.engines.vectors import VectorStore
 from pairforge.errors import FileError, ModelError
 from pairforge.models import Floats, Side
@@ -26,6 +27,18 @@ def test_rows_are_the_vectors_of_the_texts_in_their_order(tmp_path: Path) -> Non
     assert table.take(range(4)).tolist() == [[1, 1], [1, 0], [0, 1], [1, 0]]
     assert table.take([2, 0]).tolist() == [[0, 1], [1, 1]]
     assert table.take([]).shape == (0, 2)
+
+
+def test_a_row_or_a_vector_that_is_not_there_is_never_read_as_another(tmp_path: Path) -> None:
+    encoder = TableEncoder({"a": (1, 0), "bb": (0, 1)})
+    table = VectorStore(tmp_path).tables(encoder, {DOCUMENT: ["a", "bb"]})[DOCUMENT]
+    with pytest.raises(IndexError, match="none of a table's"):
+        table.take([0, -1])
+    shards = Shards(tmp_path / encoder.spec.vector_identity[:32])
+    locations = shards.locate(np.sort(text_keys(encoder.side_key(DOCUMENT), ["a", "new"])))
+    assert sorted(locations < 0) == [False, True]
+    with pytest.raises(IndexError, match="not stored"):
+        shards.read(locations)
 
 
 def test_a_text_on_both_sides_is_encoded_once(tmp_path: Path) -> None:
