@@ -129,8 +129,9 @@ def _model_record(spec: ModelSpec) -> ModelRecord:
 def _changed_values(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name in dict.fromkeys([*before, *now]):
         old, new = before.get(name), now.get(name)
-        if _shown(old) != _shown(new) or (name in before) != (name in now):
-            yield f"{what} {name} {_shown(old)} → {_shown(new)}"
+        if json.dumps(old) != json.dumps(new) or (name in before) != (name in now):
+            alike = _shown(old) == _shown(new)
+            yield f"{what} {name} {_shown(old, quoted=alike)} → {_shown(new, quoted=alike)}"
 
 
 def _changed_files(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
@@ -179,7 +180,8 @@ def _counting(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in NOT_IN_IDENTITY}
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, *, quoted: bool = False) -> str:
     if value is None:
         return "none"
-    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    bare = isinstance(value, str) and value and not quoted
+    return str(value) if bare else json.dumps(value, ensure_ascii=False)

@@ -24,7 +24,7 @@ origins = st.builds(
     Origin,
     step=words,
     version=st.integers(1, 2),
-    options=st.dictionaries(words, st.sampled_from([1, True, 1.0, None, "", [1, 2]]), **few),
+    options=st.dictionaries(words, st.sampled_from([1, "1", True, "true", 1.0, None, "none", "", [1, 2]]), **few),
     files_in_options=st.dictionaries(words, words, **few),
     inputs=st.dictionaries(words, input_records, **few),
     models=st.dictionaries(words, st.lists(models, **few).map(tuple), **few),
@@ -63,6 +63,8 @@ def test_changed_options_are_told_with_both_values() -> None:
         'option strategy easy → ""',
         "option margin none → 0.5", "option depth none → [1]",
     )  # fmt: skip
+    unnamed, named = origin(options={"score_column": None}), origin(options={"score_column": "none"})
+    assert named.differences(unnamed) == ('option score_column none → "none"',)
 
 
 def test_changed_models_are_told_by_name_setting_or_content() -> None:
