@@ -29,7 +29,7 @@ class StepOptions(BaseModel):
 class SeededOptions(StepOptions):
     """Options of a step that draws at random."""
 
-    seed: Annotated[int, Field(ge=0, description="Seed of every random draw.")] = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32, description="Seed of every random draw.")] = 42
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,15 @@ class Input:
         shapes: The contracts it may meet, the most specific first.
         required: Whether the step needs it.
         many: Whether several files may be given, read as one.
+        apart: Whether each of them is read by itself, so that they may be of different shapes; the step then gets a
+            list of frames.
     """
 
     help: str
     shapes: tuple[FrameContract, ...]
     required: bool = True
     many: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)
