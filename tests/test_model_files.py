@@ -51,7 +51,24 @@ def test_the_digest_is_of_the_contents_not_the_place(tmp_path: Path) -> None:
     assert _spec(_model(tmp_path / "c", b"others")).digest != _spec(tmp_path / "a").digest
 
 
-@pytest.mark.parametrize("name", ["modules.json", "1_Pooling/config.json", "tokenizer.json", "vocab.txt"])
+def test_code_that_comes_with_a_model_makes_it_another(tmp_path: Path) -> None:
+    plain, trusted = _spec(_model(tmp_path / "model")), _spec(tmp_path / "model", trust_remote_code=True)
+    assert plain.identity != trusted.identity
+    assert plain.vector_identity != trusted.vector_identity
+    assert plain.identity == _spec(tmp_path / "model", device="cpu", batch_size=7).identity
+
+
+def test_digests_of_model_files_are_remembered_in_the_cache_that_is_given(tmp_path: Path) -> None:
+    folder = _model(tmp_path / "model")
+    for file in folder.rglob("*.*"):
+        os.utime(file, (0, 0))
+    resolve(ModelRequest(name=str(folder)), ModelKind.ENCODER, cache=tmp_path / "cache")
+    assert (tmp_path / "cache" / "digests").is_dir()
+
+
+@pytest.mark.parametrize(
+    "name", ["modules.json", "1_Pooling/config.json", "tokenizer.json", "vocab.txt", "spm.model", "qwen.tiktoken"]
+)
 def test_every_deciding_file_counts(name: str, tmp_path: Path) -> None:
     folder = _model(tmp_path / "model")
     before = _spec(folder).digest

@@ -106,7 +106,7 @@ def look_up(stage: Stage, cache: Path) -> Case:
     """
     inputs = given_inputs(stage.step, stage.inputs)
     paths = output_paths(stage.step, stage.options, inputs, stage.outputs)
-    specs = _find_models(stage)
+    specs = _find_models(stage, cache)
     sources = [source for given in inputs.values() for source in given.sources]
     model_folders = [spec.path for found in specs.values() for spec in found if spec.path is not None]
     named = stage.step.files_in_options(stage.options)
@@ -138,7 +138,7 @@ def _is_something(path: Path) -> bool:
     return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
-def _find_models(stage: Stage) -> dict[str, tuple[ModelSpec, ...]]:
+def _find_models(stage: Stage, cache: Path) -> dict[str, tuple[ModelSpec, ...]]:
     found = {}
     for name, role in stage.step.models.items():
         if not role.needed(stage.options):
@@ -146,5 +146,5 @@ def _find_models(stage: Stage) -> dict[str, tuple[ModelSpec, ...]]:
         requests = stage.models.get(name) or ((ModelRequest(name=role.default),) if role.default else ())
         if not requests:
             raise StageError(f"{stage.step.name}: needs a model ({role.help.rstrip('.')}). Name it with --{role.flag}.")
-        found[name] = tuple(resolve(request, role.kind) for request in requests)
+        found[name] = tuple(resolve(request, role.kind, cache=cache) for request in requests)
     return found
