@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
+from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import ModelError
 from pairforge.models import ModelSpec
 from pairforge.training.losses import BaseKind
@@ -27,7 +27,7 @@ def base_kind(spec: ModelSpec) -> BaseKind:
     Raises:
         ModelError: the model has no folder, is no sentence encoder, or reads no text.
     """
-    folder = weights_folder(spec)
+    folder = model_folder(spec)
     modules = _modules(spec, folder)
     if modules is None:
         return BaseKind.TRANSFORMER
@@ -41,38 +41,17 @@ def base_kind(spec: ModelSpec) -> BaseKind:
     return BaseKind.STATIC if first == "StaticEmbedding" else BaseKind.TRANSFORMER
 
 
-def weights_folder(spec: ModelSpec) -> Path:
-    """The folder that holds the model.
-
-    Raises:
-        ModelError: only a server knows the model.
-    """
-    if spec.path is None:
-        raise ModelError(f"{spec.name}: the weights are wanted, but only a server has them; name a model folder.")
-    return spec.path
-
-
-def _modules(spec: ModelSpec, folder: Path) -> list[str] | None:
+def _modules(spec: ModelSpec, folder: Path) -> tuple[str, ...] | None:
     """Module class names in order; None for a plain transformer, which gets mean pooling."""
-    configuration = _read(spec, folder / "config_sentence_transformers.json") or {}
-    other = _OTHER_MODELS.get(configuration.get("model_type", ""))
+    configuration = ModelConfiguration(folder)
+    other = _OTHER_MODELS.get(configuration.model_type)
     if other:
         raise ModelError(f"{spec.name}: the model is {other}; name a sentence encoder with --model.")
-    modules = _read(spec, folder / "modules.json")
-    if modules is not None:
-        return [module["type"] for module in modules]
+    if (folder / "modules.json").exists():
+        return configuration.module_types
     if not (folder / "config.json").exists():
         raise ModelError(
             f"{spec.name}: {folder} holds neither modules.json nor config.json, so it is no model; "
             "name a model folder with --model."
         )
     return None
-
-
-def _read(spec: ModelSpec, path: Path) -> Any:
-    if not path.exists():
-        return None
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (ValueError, OSError) as fault:
-        raise ModelError(f"{spec.name}: {path} cannot be read ({fault}); fetch or save the model again.") from fault

@@ -17,12 +17,12 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraini
 from sentence_transformers.sentence_transformer import losses as library
 from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
 
-from pairforge.errors import ModelError, OptionsError
+from pairforge.engines.sentence_models import load_sentence_model, quiet
+from pairforge.errors import OptionsError
 from pairforge.frames import LABELLED_PAIR, ColumnKind
 from pairforge.progress import Progress
 from pairforge.training.batches import text_codes
 from pairforge.training.checkpoints import newest_complete, step_of
-from pairforge.training.libraries import quiet
 from pairforge.training.losses import BaseKind
 from pairforge.training.plan import TrainingPlan
 from pairforge.training.trainer import ExactTrainer, RunWatch, head_tensors
@@ -90,25 +90,12 @@ def fit(plan: TrainingPlan, folder: Path, progress: Progress) -> TrainingOutcome
 def load_trainable(plan: TrainingPlan) -> SentenceTransformer:
     """The base model in fp32, with the prompts and the length that this training gives it."""
     request = plan.base.request
-    try:
-        model = SentenceTransformer(
-            str(plan.base.path),
-            device=request.device,
-            trust_remote_code=request.trust_remote_code,
-            local_files_only=True,
-        )
-    except Exception as fault:
-        reason = " ".join(str(fault).split())[:300]
-        raise ModelError(
-            f"{plan.base.name}: {plan.base.path} cannot be loaded as a sentence encoder ({reason})."
-        ) from fault
     max_length = plan.options.max_length or request.max_length
-    if max_length is not None:
-        model.max_seq_length = max_length
+    model = load_sentence_model(plan.base, dtype="float32", max_length=max_length)
     for name, prompt in (("query", request.query_prompt), ("document", request.document_prompt)):
         if prompt is not None:
             model.prompts[name] = prompt
-    return model.float()
+    return model
 
 
 def _precision(plan: TrainingPlan, device: str) -> str:

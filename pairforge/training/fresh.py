@@ -14,8 +14,8 @@ from sentence_transformers.sentence_transformer.modules import Pooling, StaticEm
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+from pairforge.engines.sentence_models import quiet
 from pairforge.errors import ModelError
-from pairforge.training.libraries import quiet
 from pairforge.training.options import InitModelOptions
 from pairforge.training.wordpieces import SPECIAL_TOKENS
 

@@ -8,27 +8,28 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import ModelError, OptionsError
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepContext
 from pairforge.frames import (
     LABELLED_PAIR,
     MARGIN,
     N_TUPLE,
-    NLI,
     PAIR,
+    RAW_NLI,
     SCORED_PAIR,
     TEXT,
     TRIPLET,
+    ColumnKind,
     detect_shape,
 )
 from pairforge.models import ModelKind, ModelSpec
-from pairforge.training.bases import weights_folder
 from pairforge.training.options import InitModelOptions
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-TEXT_SHAPES = (N_TUPLE, TRIPLET, MARGIN, NLI, SCORED_PAIR, LABELLED_PAIR, PAIR, TEXT)
+TEXT_SHAPES = (N_TUPLE, TRIPLET, MARGIN, RAW_NLI, SCORED_PAIR, LABELLED_PAIR, PAIR, TEXT)
 
 
 def init_model(
@@ -75,7 +76,7 @@ def _taken(corpus: pl.DataFrame | None, model: ModelSpec | None) -> Tokenizer:
         )
     if model is None:
         raise OptionsError("no model is given to take the tokenizer of; name one with --tokenizer.")
-    folder = weights_folder(model)
+    folder = model_folder(model)
     files = sorted(folder.glob("tokenizer.json")) or sorted(folder.glob("*/tokenizer.json"))
     if not files:
         raise ModelError(
@@ -97,7 +98,8 @@ def _trained_tokenizer(corpus: pl.DataFrame | None, options: InitModelOptions) -
 
 def _texts(corpus: pl.DataFrame) -> list[str]:
     shape = detect_shape(corpus, "the corpus", TEXT_SHAPES)
-    columns = [corpus[name].alias("text") for name in shape.view(corpus).select(pl.col(pl.String)).columns]
+    names = (name for c in shape.columns if c.kind is ColumnKind.TEXT for name in c.names_in(corpus.columns))
+    columns = [corpus[name].alias("text") for name in names]
     return pl.concat(columns).unique(maintain_order=True).to_list()
 
 

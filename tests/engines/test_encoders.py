@@ -155,7 +155,15 @@ def test_truncated_weights_are_one_clear_error(static_model: Path, tmp_path: Pat
     shutil.copytree(static_model, folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
-    with pytest.raises(ModelError, match="cannot be loaded as an encoder"):
+    with pytest.raises(ModelError, match="cannot be loaded as a sentence encoder"):
+        _encoder(folder).encode(["cat"], QUERY)
+
+
+def test_code_that_comes_with_a_model_is_not_run_unasked(transformer_model: Path, tmp_path: Path) -> None:
+    own = {"model_type": "own", "auto_map": {"AutoConfig": "own.Configuration", "AutoModel": "own.Model"}}
+    folder = _changed(transformer_model, tmp_path / "model", "config.json", own)
+    (folder / "own.py").write_text("raise SystemExit('was run')", "utf-8")
+    with pytest.raises(ModelError, match="allow it with --trust-remote-code"):
         _encoder(folder).encode(["cat"], QUERY)
 
 

@@ -44,7 +44,10 @@ def test_folder_that_holds_no_model_is_refused(tmp_path: Path):
     with pytest.raises(ModelError, match=r"neither modules\.json nor config\.json"):
         base_kind(spec_of(tmp_path))
     (tmp_path / "modules.json").write_text("[{")
-    with pytest.raises(ModelError, match=r"modules\.json cannot be read"):
+    with pytest.raises(ModelError, match=r"modules\.json: cannot be read"):
+        base_kind(spec_of(tmp_path))
+    (tmp_path / "modules.json").write_text('[{"idx": 0}]')
+    with pytest.raises(ModelError, match="a type was wanted for every module"):
         base_kind(spec_of(tmp_path))
 
 

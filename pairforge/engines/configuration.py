@@ -1,0 +1,83 @@
+"""What a model's configuration files say, as sentence-transformers reads them, before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pairforge.errors import ModelError
+from pairforge.models import Side
+
+_PROMPT_NAMES: Mapping[Side, tuple[str, ...]] = {
+    Side.QUERY: ("query",),
+    Side.DOCUMENT: ("document", "passage", "corpus"),
+}
+_ALIKE_ON_BOTH_SIDES = ("Transformer", "Pooling", "Normalize", "Dense", "StaticEmbedding", "LayerNorm", "Dropout")
+_TASK_SETTINGS = ("query_length", "document_length", "query_expansion")
+
+
+class ModelConfiguration:
+    """The configuration in a model's folder.
+
+    Args:
+        folder: The folder; `modules.json` and `config_sentence_transformers.json` may be missing.
+
+    Raises:
+        ModelError: a file is no JSON, or not of the form that it should have.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        modules = self._read("modules.json", [])
+        if not all(isinstance(module, dict) and isinstance(module.get("type"), str) for module in modules):
+            raise ModelError(
+                f"{folder / 'modules.json'}: a type was wanted for every module. Restore the model's files."
+            )
+        settings = self._read("config_sentence_transformers.json", {})
+        self.module_types: tuple[str, ...] = tuple(module["type"] for module in modules)
+        self.model_type = str(settings.get("model_type") or "")
+        self._prompts = settings.get("prompts") or {}
+
+    @property
+    def is_static(self) -> bool:
+        """Whether a text's vector is a mean of its tokens' own."""
+        return bool(self.module_types) and self.module_types[0].endswith(".StaticEmbedding")
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether the sides may be treated differently beyond their prompts."""
+        special = not all(_treats_sides_alike(kind) for kind in self.module_types)
+        settings = [self._read(file.name, {}) for file in sorted(self._folder.glob("sentence_*_config.json"))]
+        by_task = any(setting.get(name) is not None for setting in settings for name in _TASK_SETTINGS)
+        return special or by_task or "task" in self._chat_template()
+
+    def prompt(self, side: Side) -> str:
+        """The prompt that `encode_query` or `encode_document` would take."""
+        # Both names are always among a model's prompts, empty unless set: `default_prompt_name` never counts here.
+        known = {"query": "", "document": ""} | self._prompts
+        return next((known[name] or "" for name in _PROMPT_NAMES[side] if name in known), "")
+
+    def _chat_template(self) -> str:
+        file = self._folder / "chat_template.jinja"
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+        return str(self._read("tokenizer_config.json", {}).get("chat_template") or "")
+
+    def _read(self, name: str, absent: Any) -> Any:
+        file = self._folder / name
+        if not file.is_file():
+            return absent
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{file}: cannot be read as JSON ({error}). Restore the model's files.") from None
+        if type(content) is not type(absent):
+            raise ModelError(f"{file}: a JSON {type(absent).__name__} was wanted. Restore the model's files.")
+        return content
+
+
+def _treats_sides_alike(module_type: str) -> bool:
+    package, _, name = module_type.rpartition(".")
+    return package.startswith("sentence_transformers") and name in _ALIKE_ON_BOTH_SIDES
