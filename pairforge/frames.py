@@ -20,12 +20,12 @@ class ColumnKind(StrEnum):
     """What a column holds; each kind has one canonical polars type."""
 
     TEXT = "text"
-    IDENTIFIER = "identifier"
-    LABEL = "label"
-    SCORE = "score"
-    TEXTS = "list of texts"
-    LABELS = "list of labels"
-    SCORES = "list of scores"
+    IDENTIFIER = "identifiers"
+    LABEL = "whole-number labels"
+    SCORE = "scores"
+    TEXTS = "lists of texts"
+    LABELS = "lists of labels"
+    SCORES = "lists of scores"
     ANY = "any value"
     """Left as it is, nulls too: the step that takes it reads it its own way."""
 
@@ -173,7 +173,9 @@ def _check_values(given: pl.Series, cast: pl.Series, column: Column, where: str)
     if (low is not None and (flat < low).any()) or (high is not None and (flat > high).any()):
         lowest, highest = float(flat.to_numpy().min()), float(flat.to_numpy().max())
         bounds = f"{'-∞' if low is None else f'{low:g}'} to {'∞' if high is None else f'{high:g}'}"
-        raise FrameError(f"{where} should lie in {bounds}, but it runs from {lowest:g} to {highest:g}. {_mend(column)}")
+        raise FrameError(
+            f"{where} should lie in {bounds}, but it runs from {lowest:g} to {highest:g}. {_mend_range(column)}"
+        )
 
 
 def _flat(series: pl.Series) -> pl.Series:
@@ -185,9 +187,15 @@ def _example(given: pl.Series, cast: pl.Series) -> object:
 
 
 def _mend(column: Column) -> str:
+    if column.kind is ColumnKind.LABEL and column.maximum == 2:
+        return f"Turn it into 0, 1 and 2 by convert-nli --to labelled, or name another column with {column.option}."
+    return f"Name another column with {column.option}."
+
+
+def _mend_range(column: Column) -> str:
     if column.kind is ColumnKind.SCORE and column.maximum is not None:
         return "Give its top value with --score-scale."
-    return f"Name another column with {column.option}."
+    return _mend(column)
 
 
 _ANCHOR = Column("anchor", aliases=("query", "question", "sentence1", "sentence_a", "text1", "premise", "title"))
@@ -283,6 +291,9 @@ SHAPES: Mapping[str, FrameContract] = {
 }  # fmt: skip
 """Every corpus shape a trainer may be handed, the most specific first."""
 
+TEXT_BEARING_SHAPES = tuple(RAW_NLI if shape is NLI else shape for shape in SHAPES.values())
+"""The same for who looks at the texts alone: NLI labels may be words, or missing."""
+
 
 def detect_shape(frame: pl.DataFrame, place: str, shapes: Sequence[FrameContract] | None = None) -> FrameContract:
     """The first of the shapes (most specific first; by default all) whose required columns the frame has.
@@ -351,7 +362,8 @@ def _rename(frame: pl.DataFrame, renaming: Mapping[str, str], place: str) -> pl.
     for raw, name in renaming.items():
         if raw not in frame.columns:
             raise FrameError(
-                f"{place}: column '{raw}', named as '{name}', is missing (found: {', '.join(frame.columns)})."
+                f"{place}: column '{raw}', named as '{name}', is missing (found: {', '.join(frame.columns)}). "
+                "Name one of these."
             )
         if name in frame.columns and name not in renaming:
             raise FrameError(

@@ -71,14 +71,22 @@ WRONG = [
     (frames.PAIR, {"anchor": [], "positive": []}, "a pair corpus was wanted, but it has no rows"),
     (frames.SCORED_PAIR, {**SCORED, "score": [0.5, 4]}, "should lie in 0 to 1, but it runs from 0.5 to 4"),
     (frames.SCORED_PAIR, {**SCORED, "score": [0.5, float("nan")]}, "holds NaN or an infinity"),
-    (frames.SCORED_PAIR, {**SCORED, "score": ["high", "low"]}, "should hold score, but it is of type String"),
+    (
+        frames.SCORED_PAIR,
+        {**SCORED, "score": ["high", "low"]},
+        "of type String. Name another column with --score-column.",
+    ),
     (frames.LABELLED_PAIR, {**SCORED, "label": [0, 2]}, "should lie in 0 to 1, but it runs from 0 to 2"),
     (frames.LABELLED_PAIR, {**SCORED, "label": [0, 0.5]}, "should hold whole-number labels, but it holds 0.5"),
-    (frames.NLI, {**COLUMNS["nli"], "label": [-1]}, "should lie in 0 to 2, but it runs from -1 to -1"),
+    (
+        frames.NLI,
+        {**COLUMNS["nli"], "label": [-1]},
+        "from -1 to -1. Turn it into 0, 1 and 2 by convert-nli --to labelled",
+    ),
     (frames.LABELLED_LIST, {**COLUMNS["labelled list"], "labels": [[1, -1]]}, "should lie in 0 to ∞"),
     (frames.LABELLED_LIST, {**COLUMNS["labelled list"], "labels": [[1, None]]}, "has a list with a null in it"),
-    (frames.LABELLED_LIST, {**COLUMNS["labelled list"], "documents": ["b"]}, "should hold list of texts"),
-    (frames.SCORED_LIST, {**COLUMNS["scored list"], "scores": [["x"]]}, "should hold list of scores"),
+    (frames.LABELLED_LIST, {**COLUMNS["labelled list"], "documents": ["b"]}, "should hold lists of texts"),
+    (frames.SCORED_LIST, {**COLUMNS["scored list"], "scores": [["x"]]}, "should hold lists of scores"),
 ]
 
 

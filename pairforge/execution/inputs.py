@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from pairforge import frames
-from pairforge.errors import StageError
-from pairforge.execution.step import Step
-from pairforge.files import read_frames
+from pairforge.errors import FrameError, StageError
+from pairforge.execution.step import Input, Step
+from pairforge.files import read_frame, read_frames
 from pairforge.files.sources import is_hub
 
 
@@ -34,6 +34,16 @@ class FileInput:
     def place(self) -> str:
         """The sources as an error names them."""
         return ", ".join(self.sources)
+
+    def adopt(self, frame: pl.DataFrame, wanted: Input, place: str) -> frames.Adopted:
+        """A frame read for this input, its columns named as one of the contracts wants.
+
+        Raises:
+            FrameError: it does not hold what is wanted.
+        """
+        # Of files read apart, not each has every column that was named.
+        columns = {name: raw for name, raw in self.columns.items() if not wanted.apart or raw in frame.columns}
+        return frames.adopt(frame, wanted.shapes, place, columns=columns, score_scale=self.score_scale)
 
 
 def given_inputs(step: Step, inputs: Mapping[str, FileInput]) -> dict[str, FileInput]:
@@ -82,15 +92,19 @@ def _is_read_from(source: str, output: Path) -> bool:
 
 @dataclass(frozen=True)
 class ReadInputs:
-    """Input frames that met their contracts, by role; None for optional ones that were not given."""
+    """Input frames that met their contracts, by role: a list of them where files are read apart, None if not given."""
 
-    frames: Mapping[str, pl.DataFrame | None]
+    frames: Mapping[str, pl.DataFrame | list[pl.DataFrame] | None]
     guesses: tuple[str, ...]
 
     @property
     def rows(self) -> dict[str, int]:
         """Role → number of rows, of those given."""
-        return {role: frame.height for role, frame in self.frames.items() if frame is not None}
+        return {
+            role: sum(frame.height for frame in (given if isinstance(given, list) else [given]))
+            for role, given in self.frames.items()
+            if given is not None
+        }
 
     @property
     def main_rows(self) -> int:
@@ -105,16 +119,23 @@ def read_inputs(step: Step, inputs: Mapping[str, FileInput]) -> ReadInputs:
         FileError: a source cannot be read.
         FrameError: a source does not hold what the step wants.
     """
-    read: dict[str, pl.DataFrame | None] = dict.fromkeys(step.inputs)
+    read: dict[str, pl.DataFrame | list[pl.DataFrame] | None] = dict.fromkeys(step.inputs)
     guesses: list[str] = []
     for role, given in inputs.items():
-        adopted = frames.adopt(
-            read_frames(given.sources),
-            step.inputs[role].shapes,
-            given.place,
-            columns=given.columns,
-            score_scale=given.score_scale,
+        wanted = step.inputs[role]
+        adopted = (
+            _read_apart(given, wanted)
+            if wanted.apart
+            else [given.adopt(read_frames(given.sources), wanted, given.place)]
         )
-        read[role] = adopted.frame
-        guesses += adopted.guesses
+        read[role] = [one.frame for one in adopted] if wanted.apart else adopted[0].frame
+        guesses += [guess for one in adopted for guess in one.guesses]
     return ReadInputs(read, tuple(guesses))
+
+
+def _read_apart(given: FileInput, wanted: Input) -> list[frames.Adopted]:
+    raw = [(source, read_frame(source)) for source in given.sources]
+    for name, column in given.columns.items():
+        if not any(column in frame.columns for _, frame in raw):
+            raise FrameError(f"{given.place}: column '{column}', named as '{name}', is in none of them.")
+    return [given.adopt(frame, wanted, source) for source, frame in raw]

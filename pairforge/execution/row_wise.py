@@ -17,7 +17,7 @@ from pairforge.progress import silent
 
 def run_in_parts(
     row_wise: RowWise,
-    frames: Mapping[str, pl.DataFrame | None],
+    frames: Mapping[str, pl.DataFrame | list[pl.DataFrame] | None],
     load_models: Callable[[], Mapping[str, object]],
     *,
     options: StepOptions,
@@ -41,8 +41,8 @@ def run_in_parts(
         executor: Works on the parts.
     """
     rows = frames[row_wise.role]
-    if rows is None:
-        raise TypeError(f"the input {row_wise.role} is cut into parts, so it has to be a required one")
+    if not isinstance(rows, pl.DataFrame):
+        raise TypeError(f"the input {row_wise.role} is cut into parts, so it has to be a required one, read as one")
     parts, store = cut(rows.height, part_rows), PartStore(folder)
     left = [part for part in parts if not store.is_finished(part)]
     if left or not store.is_prepared:

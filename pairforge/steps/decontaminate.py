@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pairforge.execution.ledger import DROP_REASON
 from pairforge.execution.step import Input, Step, StepContext, StepOptions
-from pairforge.frames import ANY_CORPUS, SHAPES, ColumnKind, detect_shape
+from pairforge.frames import ANY_CORPUS, TEXT_BEARING_SHAPES, ColumnKind, detect_shape
 from pairforge.steps.columns import extra_columns
 from pairforge.text import normalised
-
-_ANY_SHAPE = tuple(SHAPES.values())
 
 
 class DecontaminateOptions(StepOptions):
@@ -22,7 +22,7 @@ _DEFAULTS = DecontaminateOptions()
 
 def decontaminate(
     corpus: pl.DataFrame,
-    against: pl.DataFrame,
+    against: pl.DataFrame | Sequence[pl.DataFrame],
     *,
     options: DecontaminateOptions = _DEFAULTS,
     context: StepContext | None = None,
@@ -34,7 +34,7 @@ def decontaminate(
 
     Args:
         corpus: A training corpus of any shape.
-        against: The evaluation sets' rows, of any shape.
+        against: The evaluation sets, each of any shape.
         options: None so far.
         context: Where dropped rows are counted.
 
@@ -43,7 +43,7 @@ def decontaminate(
     """
     ledger = (context or StepContext()).ledger
     extra_columns(corpus, (), [DROP_REASON], "corpus")
-    asked = _texts(against)
+    asked = pl.concat([_texts(one) for one in ([against] if isinstance(against, pl.DataFrame) else against)])
     leaks = asked.filter(asked != "").unique()
     leaking = pl.any_horizontal(_leaks(name, kind, leaks) for name, kind in _text_columns(corpus, "corpus"))
     flagged = corpus.with_columns(pl.when(leaking).then(pl.lit("in_evaluation_set")).alias(DROP_REASON))
@@ -51,7 +51,7 @@ def decontaminate(
 
 
 def _text_columns(frame: pl.DataFrame, place: str) -> list[tuple[str, ColumnKind]]:
-    shape = detect_shape(frame, place, _ANY_SHAPE)
+    shape = detect_shape(frame, place, TEXT_BEARING_SHAPES)
     kinds = (ColumnKind.TEXT, ColumnKind.TEXTS)
     return [
         (name, column.kind)
@@ -80,8 +80,8 @@ STEP = Step(
     run=decontaminate,
     options=DecontaminateOptions,
     inputs={
-        "corpus": Input("The training corpus.", _ANY_SHAPE),
-        "against": Input("The evaluation sets.", _ANY_SHAPE, many=True),
+        "corpus": Input("The training corpus.", TEXT_BEARING_SHAPES),
+        "against": Input("The evaluation sets.", TEXT_BEARING_SHAPES, many=True, apart=True),
     },
     outputs=lambda options: {"corpus": ANY_CORPUS},
     suffix="clean",

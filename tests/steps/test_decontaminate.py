@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from pairforge.errors import FrameError
+from pairforge.execution.stage import FileInput, Stage, run_stage
 from pairforge.execution.step import StepContext
+from pairforge.files import read_frame
 from pairforge.frames import NLI, SCORED_PAIR, adopt
 from pairforge.steps.decontaminate import STEP, decontaminate
 from pairforge.text import normalised
@@ -66,3 +69,19 @@ def test_real_nli_shares_captions_with_real_similarity_sets(shared_data: Path) -
     )
     assert not left & asked
     assert context.ledger.dropped["in_evaluation_set"] == corpus.height - clean.height > 47
+
+
+def test_evaluation_sets_of_different_columns_are_each_looked_through(tmp_path: Path) -> None:
+    pl.DataFrame(
+        {"premise": ["a dog runs", "sun", "moon", "x"], "hypothesis": list("pqrs"), "label": ["-"] * 4}
+    ).write_csv(tmp_path / "nli.csv")
+    EVALUATION.write_ndjson(tmp_path / "sts.jsonl")
+    pl.DataFrame({"caption": ["Moon."]}).write_csv(tmp_path / "captions.csv")
+    against = FileInput((str(tmp_path / "sts.jsonl"), str(tmp_path / "captions.csv")), {"text": "caption"})
+    stage = Stage(STEP, STEP.options(), {"corpus": FileInput((str(tmp_path / "nli.csv"),)), "against": against})
+    outcome = run_stage(stage, cache=tmp_path / "cache")
+    assert read_frame(outcome.outputs["corpus"])["premise"].to_list() == ["sun", "x"]
+    assert outcome.rows_in == {"corpus": 4, "against": 3}
+    nowhere = replace(stage, inputs={**stage.inputs, "against": replace(against, columns={"text": "title"})})
+    with pytest.raises(FrameError, match="column 'title', named as 'text', is in none of them"):
+        run_stage(nowhere, cache=tmp_path / "cache", overwrite=True)

@@ -7,7 +7,7 @@ import pytest
 from pairforge.errors import ModelError, OptionsError
 from pairforge.execution.step import StepContext
 from pairforge.models import ModelSpec
-from pairforge.training.init_model import STEP, init_model
+from pairforge.training.init_model import STEP, _texts, init_model
 from pairforge.training.options import InitModelOptions
 from tests.training.tiny import spec_of, triplets
 
@@ -84,6 +84,11 @@ def test_tokenizer_is_trained_on_every_text_column_of_the_shape():
     pieces = set(Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab())
     assert {"aaa", "bbb", "ccc"} <= pieces
     assert "z" not in pieces
+
+
+def test_nli_labels_in_words_are_no_texts_of_the_corpus():
+    nli = pl.DataFrame({"premise": ["a cat"], "hypothesis": ["a dog"], "label": ["entailment"]})
+    assert _texts(nli) == ["a cat", "a dog"]
 
 
 def test_corpus_and_tokenizer_must_be_where_the_options_say(static_base: ModelSpec, tmp_path: Path):
