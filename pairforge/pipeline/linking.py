@@ -13,7 +13,7 @@ from pairforge.errors import FrameError
 from pairforge.execution.outputs import output_paths
 from pairforge.execution.stage import FileInput, Stage
 from pairforge.execution.step import Artifact, Output
-from pairforge.frames import ColumnKind, FrameContract, adopt
+from pairforge.frames import ColumnKind, FrameContract
 from pairforge.models import ModelRequest
 from pairforge.pipeline.faults import Faults, in_recipe_terms
 from pairforge.pipeline.registry import nearest_names
@@ -103,9 +103,8 @@ def _check_corpus(made: Draft, role: str, source: str, *, given: FileInput, outp
     # Columns beyond the contract travel with the rows, and may be the ones that are named; a contract without columns
     # says nothing of what will come.
     if example.columns and set(given.columns.values()) <= set(example.columns):
-        place = f"{source} ({output.name})"
         try:
-            adopt(example, made.step.inputs[role].shapes, place, columns=given.columns, score_scale=given.score_scale)
+            given.adopt(example, made.step.inputs[role], f"{source} ({output.name})")
         except FrameError as error:
             faults.add(made.place, f"{role}: {in_recipe_terms(str(error))}")
 
