@@ -48,18 +48,20 @@ class Shards:
 
     def __init__(self, folder: Path, dimension: int | None = None) -> None:
         self.folder = folder
-        found = [(keys, file) for file in sorted(folder.glob("*.vectors.npy")) if (keys := _keys_of(file)) is not None]
-        widths = [_mapped(file).shape[1] for _, file in found]
+        width_of = {file: _width(file) for file in sorted(folder.glob("*.vectors.npy"))}
+        widths = [width for width in width_of.values() if width]
         self.dimension = dimension or max(sorted(set(widths)), key=widths.count, default=0)
-        sound = [pair for pair, width in zip(found, widths, strict=True) if width == self.dimension]
-        self._keys = [keys for keys, _ in sound]
-        self._files = [file for _, file in sound]
+        self._files = [file for file, width in width_of.items() if width and width == self.dimension]
         self._open: OrderedDict[int, Floats] = OrderedDict()
 
     def locate(self, wanted: Keys) -> npt.NDArray[np.int64]:
         """Where the vector of each of the wanted keys (ascending) lies; -1 where there is none yet."""
         locations = np.full(len(wanted), -1, dtype=np.int64)
-        for shard, keys in enumerate(self._keys if len(wanted) else ()):
+        for shard, file in enumerate(self._files if len(wanted) else ()):
+            # One shard's keys at a time: a store may hold many times the texts that are wanted.
+            keys = _keys_of(file)
+            if keys is None:
+                continue
             at = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
             hits = np.flatnonzero((wanted[at] == keys) & (locations[at] < 0))
             locations[at[hits]] = (shard << _PLACE_BITS) + hits
@@ -123,6 +125,15 @@ def save_array(file: Path, array: npt.NDArray[Any]) -> None:
         ) from error
 
 
+def _width(file: Path) -> int:
+    """Numbers in a vector of a shard; 0 where the file holds no vectors."""
+    try:
+        vectors = _mapped(file)
+    except (OSError, ValueError, EOFError):
+        return 0
+    return vectors.shape[1] if vectors.dtype == np.float32 and vectors.ndim == 2 else 0
+
+
 def _keys_of(file: Path) -> Keys | None:
     """The keys of a shard, if it is whole."""
     try:
@@ -130,8 +141,8 @@ def _keys_of(file: Path) -> Keys | None:
         vectors = _mapped(file)
     except (OSError, ValueError, EOFError):
         return None
-    whole = vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == len(keys)
-    right = keys.dtype == np.dtype(f"S{_KEY_BYTES}") and keys.ndim == 1
+    whole = keys.shape == vectors.shape[:1]
+    right = keys.dtype == np.dtype(f"S{_KEY_BYTES}")
     named = hashlib.blake2b(keys.tobytes(), digest_size=_KEY_BYTES).hexdigest() == file.name.split(".")[0]
     return keys if whole and right and named else None
 

@@ -136,7 +136,7 @@ def _similarities(model: Encoder, pairs: pl.DataFrame, task: str, context: StepC
     texts = [*pairs["sentence1"], *pairs["sentence2"]]
     store = VectorStore(context.cache / "vectors")
     table = store.tables(model, {Side.QUERY: texts}, context.progress)[Side.QUERY]
-    similarities = pair_similarities(table.take(range(pairs.height)), table.take(range(pairs.height, len(texts))))
+    similarities = pair_similarities(table, range(pairs.height), range(pairs.height, len(texts)))
     constant = [name for name, values in similarities.items() if values.min() == values.max()]
     if "cosine" in constant:
         raise ModelError(f"{model.spec.name}: gives every pair of {task} the same cosine; it tells no texts apart.")

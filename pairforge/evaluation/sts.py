@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pairforge.engines.tables import VectorTable
 from pairforge.errors import FileError, FrameError
 from pairforge.evaluation.statistics import Array
 from pairforge.files import read_frame
@@ -49,19 +50,20 @@ def read_scored_pairs(task: str, columns: Mapping[str, str], score_scale: float 
     return adopted
 
 
-def pair_similarities(first: Floats, second: Floats) -> dict[str, Array]:
-    """How close each row of `first` is to the same row of `second`; higher is closer.
+def pair_similarities(vectors: VectorTable, first: range, second: range) -> dict[str, Array]:
+    """How close each of some rows is to the one beside it; higher is closer. A block of rows at a time is in memory.
 
     Args:
-        first: Vectors as the model gives them, shape (rows, dimension).
-        second: The other side's, of the same shape.
+        vectors: A table of vectors as the model gives them.
+        first: Its rows of the pairs' first texts, at least one.
+        second: Its rows of their second texts, as many.
 
     Returns:
         By name, shape (rows,): the cosine (0 where a vector is zero), the dot product, and the negative Euclidean and
         Manhattan distances, all of the vectors as they are, not normalised.
     """
     blocks = [
-        _block_similarities(first[start : start + _BLOCK_ROWS], second[start : start + _BLOCK_ROWS])
+        _block_similarities(*(vectors.take(rows[start : start + _BLOCK_ROWS]) for rows in (first, second)))
         for start in range(0, len(first), _BLOCK_ROWS)
     ]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

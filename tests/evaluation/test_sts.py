@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from pairforge.engines.tables import VectorTable
 from pairforge.errors import FileError, FrameError
 from pairforge.evaluation import sts
 from pairforge.evaluation.sts import pair_similarities, read_scored_pairs, source_of
@@ -83,12 +84,17 @@ def test_stsb_out_of_reach_points_to_a_file_instead() -> None:
         read_scored_pairs("stsb", {}, None)
 
 
+def _similarities(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
+    rows = len(first)
+    return pair_similarities(VectorTable.of(np.vstack([first, second])), range(rows), range(rows, 2 * rows))
+
+
 @given(
     arrays.arrays(np.float32, (5, 3), elements=st.floats(-4, 4, width=16)),
     arrays.arrays(np.float32, (5, 3), elements=st.floats(-4, 4, width=16)),
 )
 def test_similarities_are_their_definitions_row_by_row(first: np.ndarray, second: np.ndarray) -> None:
-    found = pair_similarities(first, second)
+    found = _similarities(first, second)
     for row, (a, b) in enumerate(zip(first.astype(float), second.astype(float), strict=True)):
         assert found["dot"][row] == pytest.approx(a @ b)
         assert found["euclidean"][row] == pytest.approx(-np.sqrt(((a - b) ** 2).sum()))
@@ -99,7 +105,7 @@ def test_similarities_are_their_definitions_row_by_row(first: np.ndarray, second
 
 def test_similarities_do_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = np.random.default_rng(0).normal(size=(2, 23, 4)).astype(np.float32)
-    whole = pair_similarities(first, second)
+    whole = _similarities(first, second)
     monkeypatch.setattr(sts, "_BLOCK_ROWS", 5)
-    in_blocks = pair_similarities(first, second)
+    in_blocks = _similarities(first, second)
     assert all(np.array_equal(whole[name], in_blocks[name]) for name in whole)
