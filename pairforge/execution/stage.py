@@ -22,6 +22,7 @@ from pairforge.execution.job import Means, bring_up_to_date
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.manifest import Manifest, quantiles_in
 from pairforge.execution.parts import PART_ROWS
+from pairforge.execution.workspace import Workspace
 from pairforge.models import ModelSpec
 from pairforge.progress import Progress, silent
 
@@ -116,6 +117,7 @@ def run_stage(
     with _stoppable(stage.step.name):
         case = look_up(stage, cache)
         if case.made and case.freshness.up_to_date:
+            Workspace(case.main, case.origin.fingerprint).discard_leftovers()
             return _outcome(case, case.made, "up to date")
         means = Means(cache, progress, part_rows, executor or LocalExecutor(), load or _load)
         return _outcome(case, bring_up_to_date(case, means, overwrite=overwrite, resume=resume), "done")

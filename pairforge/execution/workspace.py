@@ -61,6 +61,12 @@ class Workspace:
             if re.fullmatch("[0-9a-f]{16}", folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def discard_leftovers(self) -> None:
+        """Remove what a run kept that was killed after its outputs and their manifest were in place; best effort."""
+        if self.folder.exists():
+            with suppress(StageError, FileError), self.held():
+                self.discard()
+
     def restart(self) -> None:
         """Forget what an earlier run kept; only while `held`."""
         self.discard()

@@ -26,6 +26,8 @@ def kill_at(place: str) -> None:
     elif place == "before the manifest":
         placed = job.place_outputs
         job.place_outputs = lambda *given: (placed(*given), killed())[0]
+    elif place == "after the manifest":
+        job.Workspace.discard = killed
     elif place == "while a folder is absent":
         renamed = Path.rename
         Path.rename = lambda path, target: (renamed(path, target), killed())[0]

@@ -127,6 +127,15 @@ def test_run_killed_after_its_work_only_puts_it_in_place(
     assert check_stage(stage_over(texts)).up_to_date
 
 
+def test_run_killed_when_all_was_in_place_leaves_nothing_to_do_but_to_tidy_up(texts: Path, wanted: bytes) -> None:
+    assert start("SHOUT", texts, "after the manifest").wait() == -signal.SIGKILL
+    kept = texts.with_name("texts.shouted.parquet.parts")
+    assert kept.exists()
+    assert run_stage(stage_over(texts), cache=cache_folder()).status == "up to date"
+    assert texts.with_name("texts.shouted.parquet").read_bytes() == wanted
+    assert not kept.exists()
+
+
 def test_file_put_there_after_the_kill_is_not_written_over(texts: Path) -> None:
     start("SHOUT", texts, "before placing").wait()
     mine = texts.with_name("texts.shouted.parquet")
