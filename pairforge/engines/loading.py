@@ -6,14 +6,12 @@ from pairforge.errors import ModelError
 from pairforge.models import Encoder, ModelKind, ModelSpec
 
 
-def load(spec: ModelSpec) -> Encoder | ModelSpec:
-    """The engine of an encoder; for `ModelKind.WEIGHTS` the spec itself.
+def load(spec: ModelSpec) -> Encoder:
+    """The engine that uses a model as its kind says; `ModelKind.WEIGHTS` is loaded by the step itself.
 
     Raises:
         ModelError: it cannot be used in that way.
     """
-    if spec.kind is ModelKind.WEIGHTS:
-        return spec
     if spec.kind is ModelKind.ENCODER:
         from pairforge.engines.encoders import load_encoder  # noqa: PLC0415 - each engine loads with its first use
 

@@ -25,7 +25,7 @@ def text_codes(rows: pl.DataFrame) -> Codes:
     return stacked.to_numpy().reshape(len(columns), rows.height).T
 
 
-class EpochBatches(DefaultBatchSampler):  # type: ignore[misc]
+class EpochBatches(DefaultBatchSampler):  # type: ignore[misc] # its base is untyped
     """Shuffled batches, rows / batch_size of them; with codes, no two rows of a batch clash (`distinct_batches`).
 
     Where texts repeat so much that such batches are more, the small last ones are dropped: `left_out` counts their

@@ -83,6 +83,12 @@ class Loss:
         given = {parameter: getattr(options, parameter.option) for parameter in self.parameters}
         return {p.keyword: p.default if value is None else value for p, value in given.items()}
 
+    def without_effect(self, options: Any) -> list[str]:
+        """The options that are given and would be set on another loss, but not on this one."""
+        own = {parameter.option for parameter in self.parameters}
+        others = dict.fromkeys(parameter.option for loss in _TABLE for parameter in loss.parameters)
+        return [option for option in others if option not in own and getattr(options, option) is not None]
+
 
 _SCALE = LossParameter("scale", "scale", 20.0)
 _POSITIVES = (N_TUPLE, TRIPLET, PAIR)

@@ -102,13 +102,9 @@ class TrainOptions(SeededOptions):
 
     @model_validator(mode="after")
     def _only_what_the_loss_uses(self) -> TrainOptions:
-        if self.loss != "auto":
-            used = {parameter.option for parameter in LOSSES[self.loss].parameters}
-            for option in ("scale", "margin", "mini_batch_size"):
-                if getattr(self, option) is not None and option not in used:
-                    raise ValueError(
-                        f"the {self.loss} loss has no {option} (it has: {', '.join(sorted(used)) or 'none to set'})"
-                    )
+        for option in LOSSES[self.loss].without_effect(self) if self.loss != "auto" else ():
+            has = ", ".join(sorted(parameter.option for parameter in LOSSES[self.loss].parameters))
+            raise ValueError(f"the {self.loss} loss has no {option} (it has: {has or 'none to set'})")
         return self
 
 

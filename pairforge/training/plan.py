@@ -82,13 +82,11 @@ def plan_training(
 
 
 def _check_options(options: TrainOptions, base: ModelSpec, kind: BaseKind, choice: LossChoice) -> None:
-    used = {parameter.option for parameter in choice.loss.parameters}
-    for option in ("scale", "margin", "mini_batch_size"):
-        if getattr(options, option) is not None and option not in used:
-            raise OptionsError(
-                f"{option} is given, but the {choice.loss.name} loss, chosen for a {choice.shape.name} corpus, "
-                f"has no {option}; name a loss that has one with --loss."
-            )
+    for option in choice.loss.without_effect(options):
+        raise OptionsError(
+            f"{option} is given, but the {choice.loss.name} loss, chosen for a {choice.shape.name} corpus, "
+            f"has no {option}; name a loss that has one with --loss."
+        )
     if kind is BaseKind.STATIC and (options.max_length or base.request.max_length):
         raise OptionsError(f"max_length is given, but {base.name} is a static model, which reads texts whole; omit it.")
     device = base.request.device or ""

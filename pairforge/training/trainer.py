@@ -26,7 +26,7 @@ _HEAD_FILE = "loss.safetensors"
 _BEST_FILE = "best.safetensors"
 
 
-class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
+class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc] # its base is untyped
     """Trains on `EpochBatches`, stops at a loss that is no number, and checkpoints all that a resumed run needs.
 
     sentence-transformers leaves the loss's own parameters out of its checkpoints, counts a checkpoint that a kill
@@ -109,7 +109,7 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
         self._recent_losses.extend(torch.tensor(loss) for loss in notes["losses"])
 
 
-class RunWatch(TrainerCallback):  # type: ignore[misc]
+class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
     """Shows progress, scores the dev pairs and keeps the best weights, and asks for a checkpoint now and then.
 
     Args:

@@ -183,11 +183,6 @@ def test_foreign_code_is_not_run_unasked(static_model: Path, tmp_path: Path) -> 
         _encoder(folder).encode(["cat"], QUERY)
 
 
-def test_weights_are_handed_on_as_their_spec(static_model: Path) -> None:
-    spec = resolve(ModelRequest(name=str(static_model)), ModelKind.WEIGHTS)
-    assert load(spec) is spec
-
-
 def test_kinds_without_an_engine_are_refused(static_model: Path) -> None:
     with pytest.raises(ModelError, match="no engine for a scorer"):
         load(resolve(ModelRequest(name=str(static_model)), ModelKind.SCORER))
