@@ -121,10 +121,17 @@ def _learning_rate(kind: BaseKind, model: SentenceTransformer) -> float:
     return float(f"{size / 10:.0e}") if math.isfinite(size) and size > 0 else _FRESH_STATIC_RATE
 
 
+class _QuerySideEvaluator(EmbeddingSimilarityEvaluator):  # type: ignore[misc] # its base is untyped
+    """Encodes both sentences with the query prompt, as `evaluate` will when it judges the model."""
+
+    def embed_inputs(self, model: SentenceTransformer, sentences: list[str], **settings: Any) -> Any:
+        return super().embed_inputs(model, sentences, prompt_name="query", **settings)
+
+
 def _dev_evaluator(plan: TrainingPlan) -> EmbeddingSimilarityEvaluator | None:
     if plan.dev is None:
         return None
-    return EmbeddingSimilarityEvaluator(
+    return _QuerySideEvaluator(
         plan.dev["sentence1"].to_list(),
         plan.dev["sentence2"].to_list(),
         plan.dev["score"].to_list(),

@@ -166,6 +166,24 @@ def test_best_step_on_dev_is_kept(static_base: ModelSpec, tmp_path: Path):
     assert weights_digest(kept) != weights_digest(last)
 
 
+def test_dev_pairs_are_scored_as_evaluate_scores_them(transformer_base: ModelSpec, tmp_path: Path):
+    from pairforge.engines.encoders import load_encoder
+    from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
+
+    prompted = spec_of(transformer_base.path, query_prompt="find this one: ", device="cpu")
+    context, dev = StepContext(), scored()
+    train(dev, dev, base=prompted, options=TrainOptions(batch_size=8, max_steps=1), context=context)
+    start = float(next(note for note in context.ledger.notes if "the start had" in note).rsplit(" ", 1)[1])
+    dev.write_parquet(tmp_path / "dev.parquet")
+    options = EvaluateOptions(task=(f"sts:{tmp_path / 'dev.parquet'}",), bootstrap_samples=100)
+
+    def judged(spec: ModelSpec) -> float:
+        scores = evaluate([load_encoder(spec)], options=options).tasks[0].models[0]
+        return round(scores.metrics["spearman_cosine"].value, 4)
+
+    assert start == judged(prompted) != judged(transformer_base)
+
+
 def test_loss_that_is_no_number_stops_the_run(static_base: ModelSpec, tmp_path: Path):
     import torch
     from sentence_transformers import SentenceTransformer
