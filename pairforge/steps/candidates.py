@@ -53,7 +53,7 @@ def choose(
     left = np.ones_like(candidates.known)
     ledger.count("candidates: retrieved", left.size)
     for reason, removed in _removals(candidates, options):
-        ledger.count(f"candidates: {reason}", int((left & removed).sum()))
+        ledger.count(f"candidates: removed as {reason}", int((left & removed).sum()))
         left &= ~removed
     preferred = _preference(candidates, left, ordinals, options)[:, : options.num_negatives]
     behind = left.shape[1]
@@ -66,7 +66,7 @@ def choose(
 def _removals(candidates: Candidates, options: MineNegativesOptions) -> Iterator[tuple[str, Flags]]:
     similarities = candidates.similarities.astype(np.float64)
     positive = candidates.positive_similarities.astype(np.float64)[:, None]
-    yield "known positive", candidates.known
+    yield "known positives", candidates.known
     if options.min_rank > 1:
         ranks = np.arange(1, similarities.shape[1] + 1)
         yield "ranked before min_rank", np.broadcast_to(ranks < options.min_rank, similarities.shape)

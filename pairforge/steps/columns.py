@@ -21,12 +21,11 @@ def extra_columns(frame: pl.DataFrame, own: Iterable[str], written: Iterable[str
     Raises:
         FrameError: one of them bears the name of a column that the step writes.
     """
-    taken, made = set(own), list(written)
+    taken, made = set(own), set(written)
     extra = [name for name in frame.columns if name not in taken]
     clash = next((name for name in extra if name in made), None)
     if clash is not None:
         raise FrameError(
-            f"{role}: its column '{clash}' bears the name of a column that the step writes "
-            f"({', '.join(made)}); rename or remove it."
+            f"{role}: its column '{clash}' bears the name of a column that the step writes; rename or remove it."
         )
     return extra

@@ -18,7 +18,7 @@ from pairforge.engines.tables import VectorTable
 from pairforge.errors import FrameError, OptionsError
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.step import Input, ModelRole, RowWise, Step, StepContext
-from pairforge.frames import CORPUS, PAIR, QRELS
+from pairforge.frames import CORPUS, N_TUPLE, PAIR, QRELS, TRIPLET
 from pairforge.models import Encoder, Floats, ModelKind, Side
 from pairforge.steps.candidates import Candidates, choose
 from pairforge.steps.columns import extra_columns
@@ -125,7 +125,11 @@ def prepare(
     context: StepContext,
 ) -> Prepared:
     """Close the known positives and encode every text once; arguments and errors as those of `mine_negatives`."""
-    extra_columns(pairs, ("anchor", "positive"), itertools.chain(*columns_of(options)), "pairs")
+    # A trainer would take a negative that travels along for one that was mined.
+    sides = (TRIPLET.columns[2], N_TUPLE.columns[2]) if contract_of(options) in (TRIPLET, N_TUPLE) else ()
+    earlier = (name for side in sides for name in side.names_in(pairs.columns))
+    written = itertools.chain(*columns_of(options), earlier)
+    extra_columns(pairs, ("anchor", "positive"), written, "pairs")
     forms = normal_forms(pairs)
     distinct = distinct_texts(pairs, forms, corpus)
     texts = distinct.texts

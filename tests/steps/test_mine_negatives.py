@@ -237,7 +237,7 @@ def test_similarities_stand_beside_the_texts_they_belong_to() -> None:
     assert made["negative_similarities"].to_list()[0] == pytest.approx([1 / 1.25**0.5, 0])
     assert ledger.distributions["negative_similarity"].counts.sum() == 2
     assert ledger.counts["candidates: retrieved"] == 3
-    assert ledger.counts["candidates: known positive"] == 1
+    assert ledger.counts["candidates: removed as known positives"] == 1
 
 
 def test_a_relative_margin_lowers_the_ceiling_of_a_negative_similarity_too() -> None:
@@ -245,7 +245,7 @@ def test_a_relative_margin_lowers_the_ceiling_of_a_negative_similarity_too() -> 
     pairs, corpus = frame_of([("q", "p")]), pl.DataFrame({"text": ["above", "below", "far", "p"]})
     made, ledger = mined(pairs, corpus, encoder=encoder, num_negatives=2, relative_margin=0.1)
     assert made.row(0) == ("q", "p", "below", "far")
-    assert ledger.counts["candidates: within relative_margin"] == 1
+    assert ledger.counts["candidates: removed as within relative_margin"] == 1
 
 
 def test_the_rank_window_counts_true_ranks_known_positives_included() -> None:
@@ -427,3 +427,14 @@ def test_real_vectors_of_real_answers_give_what_brute_force_gives(
     assert not unexplained
     assert len(differing) < len(wanted) / 100
     assert ledger.dropped.get("no_negatives", 0) == sum(not found.negatives for found in wanted)
+
+
+@pytest.mark.parametrize("output_format", ["triplet", "n-tuple"])
+@pytest.mark.parametrize("column", ["negative", "negative_7"])
+def test_an_earlier_negative_never_travels_on_as_a_mined_one(output_format: str, column: str) -> None:
+    pairs = pl.DataFrame({"anchor": ["a", "b", "c"], "positive": ["x", "y", "z"], column: ["old"] * 3})
+    options = MineNegativesOptions.model_validate(
+        {"strategy": "easy", "num_negatives": 1, "output_format": output_format}
+    )
+    with pytest.raises(FrameError, match=f"pairs: its column '{column}' bears the name"):
+        mine_negatives(pairs, options=options)
