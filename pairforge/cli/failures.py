@@ -72,8 +72,8 @@ def _usage_sentence(error: typer.TyperException) -> str:
     message = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
     parameter = getattr(error, "param", None)
-    if message.startswith("Missing") and parameter is not None and parameter.metavar:
-        message += f", which is {parameter.metavar}" if "|" in parameter.metavar else ""
+    if message.startswith("Missing") and parameter is not None and "|" in (parameter.metavar or ""):
+        message = f"Missing {parameter.name.upper()}: one of {parameter.metavar.replace('|', ', ')}"
     message = message[:1].lower() + message[1:]
     if context is None:
         return f"{message}."

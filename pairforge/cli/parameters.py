@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -174,9 +175,20 @@ def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str,
     """
     try:
         return model(**values)
+    except OptionsError as error:
+        raise OptionsError(in_flags(str(error), model)) from None
     except ValidationError as error:
         faults = [_fault(detail, model, names) for detail in error.errors()]
         raise OptionsError("; ".join(faults) + ".") from None
+
+
+def in_flags(sentence: str, model: type[BaseModel]) -> str:
+    """A sentence about options by their flags: `strategy='easy'` as `--strategy easy`, `min_rank` as `--min-rank`."""
+    for name in sorted(model.model_fields, key=len, reverse=True):
+        sentence = re.sub(rf"(?<![\w-]){name}='(\S+?)'", rf"{flag(name)} \1", sentence)
+        if "_" in name:
+            sentence = re.sub(rf"(?<![\w-]){name}(?!\w)", flag(name), sentence)
+    return sentence
 
 
 def _fault(detail: ErrorDetails, model: type[BaseModel], names: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pairforge.cli.quiet import environment
-from pairforge.cli.render import print_json, say, show_outcome, show_plan, show_results, table
+from pairforge.cli.render import print_json, results_json, say, show_outcome, show_plan, show_results, table
 from pairforge.errors import OptionsError
 
 if TYPE_CHECKING:
@@ -114,11 +114,12 @@ def _run(recipe: Recipe, start: str | None, only: str | None, overwrite: bool, j
     reports = run_recipe(recipe, start=start, only=only, overwrite=overwrite, progress=terminal, after=show)
     if not json:
         _show_end(recipe, reports)
-    return {"recipe": str(recipe.path), "stages": [report.to_json() for report in reports]}
+    return {"recipe": str(recipe.path), "stages": [r.to_json() | results_json(r.step, r.outcome) for r in reports]}
 
 
 def _show_end(recipe: Recipe, reports: list[StageReport]) -> None:
-    say("")
+    if any(report.step == "evaluate" for report in reports):
+        say("")
     for report in reports:
         show_results(report.step, report.outcome)
     say(f"\n{recipe.path} is done; what it made:")

@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pairforge.evaluation.results import Evaluation
     from pairforge.execution.ledger import Ledger
     from pairforge.execution.stage import Outcome, Stage
     from pairforge.pipeline.runner import StagePlan
@@ -52,18 +53,30 @@ def show_outcome(stage: Stage, outcome: Outcome, *, called: str | None = None, t
 
 
 def show_results(step: str, outcome: Outcome) -> None:
-    """The table of scores on stdout, after an evaluation."""
+    """The tables of scores on stdout, after an evaluation."""
+    by_task: dict[str, list[dict[str, str]]] = {}
+    for results in _results(step, outcome):
+        from pairforge.evaluation.results import results_table  # noqa: PLC0415 - only for evaluations
+
+        for row in results_table(results):
+            by_task.setdefault(f"{row.pop('Task')}, {row.pop('Rows')} rows", []).append(row)
+    for place, (task, rows) in enumerate(by_task.items()):
+        typer.echo(f"\n{task}" if place else task)
+        table(rows)
+
+
+def results_json(step: str, outcome: Outcome) -> dict[str, Any]:
+    """The scores for machines, after an evaluation."""
+    return next(({"results": results.to_json()} for results in _results(step, outcome)), {})
+
+
+def _results(step: str, outcome: Outcome) -> Iterator[Evaluation]:
     if step != "evaluate":
         return
-    from pairforge.evaluation.results import read_results, results_table  # noqa: PLC0415 - only for evaluations
+    from pairforge.evaluation.results import read_results  # noqa: PLC0415 - only for evaluations
 
     for path in outcome.outputs.values():
-        by_task: dict[str, list[dict[str, str]]] = {}
-        for row in results_table(read_results(path)):
-            by_task.setdefault(f"{row.pop('Task')}, {row.pop('Rows')} rows", []).append(row)
-        for task, rows in by_task.items():
-            typer.echo(task)
-            table(rows)
+        yield read_results(path)
 
 
 def show_plan(planned: Sequence[StagePlan]) -> None:
@@ -123,9 +136,13 @@ def ledger_lines(ledger: Ledger) -> Iterator[tuple[str, str]]:
     if ledger.dropped:
         total = sum(ledger.dropped.values())
         yield "dropped", f"{total:,}: " + "; ".join(f"{rows:,} {_words(why)}" for why, rows in ledger.dropped.items())
-    counts = [f"{_words(name)} {number:,}" for name, number in ledger.counts.items() if number]
-    if counts:
-        yield "counted", "; ".join(counts)
+    counted: dict[str, list[str]] = {}
+    for name, number in ledger.counts.items():
+        group, _, what = name.rpartition(": ")
+        if number:
+            counted.setdefault(group or "counted", []).append(f"{number:,} {_words(what)}")
+    for group, counts in counted.items():
+        yield group, "; ".join(counts)
     distributions = {name: d.quantiles() for name, d in ledger.distributions.items() if d.counts.any()}
     if distributions:
         width = max(len(_words(name)) for name in distributions)

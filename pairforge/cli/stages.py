@@ -11,7 +11,7 @@ from typing import Any
 from pairforge.cache import cache_folder
 from pairforge.cli.parameters import flag, is_positional, validated
 from pairforge.cli.quiet import environment
-from pairforge.cli.render import print_json, show_outcome, show_results
+from pairforge.cli.render import print_json, results_json, show_outcome, show_results
 from pairforge.errors import OptionsError
 from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
 from pairforge.execution.step import Artifact, ModelRole, Step, StepOptions
@@ -96,7 +96,7 @@ def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
             part_rows=_part_rows(values),
         )
     if values["json"]:
-        print_json(outcome.to_json())
+        print_json(outcome.to_json() | results_json(step.name, outcome))
     else:
         show_outcome(stage, outcome, typed=typed)
         show_results(step.name, outcome)
@@ -141,7 +141,7 @@ def _inputs(step: Step, values: Mapping[str, Any]) -> dict[str, FileInput]:
     inputs = {}
     for role in step.inputs:
         given = values[role]
-        if given:
+        if given or given == "":
             sources = tuple(given) if isinstance(given, list) else (given,)
             inputs[role] = FileInput(sources, _columns(step, role, values), scale)
     return inputs
@@ -167,7 +167,9 @@ def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[M
 def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileInput], typed: set[str]) -> None:
     for role in step.models.values():
         if role.flag.replace("-", "_") in typed and not role.needed(options):
-            raise OptionsError(f"{flag(role.flag)} is given, but with these options {step.name} uses no such model.")
+            raise OptionsError(
+                f"{flag(role.flag)} is given, but with these options {step.name} uses no such model. Leave it out."
+            )
     for name, target in column_flags(step).items():
         if name in typed and not any(role in inputs for role in target.roles):
             wanted = " or ".join(flag(role) for role in target.roles)
@@ -178,6 +180,8 @@ def _outputs(
     step: Step, options: StepOptions, models: Mapping[str, tuple[ModelRequest, ...]], given: str | None
 ) -> dict[str, Path]:
     main, output = next(iter(step.outputs(options).items()))
+    if given == "":
+        raise OptionsError("--output is empty. Name a place, or leave it out (is a shell variable unset?).")
     if given:
         return {main: Path(given).expanduser()}
     if any(entry.required for entry in step.inputs.values()):

@@ -31,6 +31,8 @@ def locate(source: str | Path) -> list[Path]:
     Raises:
         FileError: nothing is there, a file cannot be read or is empty, or a folder mixes formats.
     """
+    if not str(source):
+        raise FileError("the name of a corpus is empty. Name a file, a folder or a glob (is a shell variable unset?).")
     path = Path(source).expanduser()
     if path.is_dir():
         files = _shards(path)

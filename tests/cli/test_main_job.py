@@ -39,4 +39,6 @@ def test_the_main_job_says_nothing_but_its_summaries(tmp_path: Path) -> None:
     again = _pairforge(*commands[-1], folder=tmp_path)
     assert (again.stdout, again.stderr) == (done.stdout, "evaluate: static.results.json is up to date.\n")
     told = _pairforge(*commands[-1], "--json", folder=tmp_path)
-    assert json.loads(told.stdout)["status"] == "up to date"
+    answer = json.loads(told.stdout)
+    assert answer["status"] == "up to date"
+    assert [scores["model"] for scores in answer["results"]["tasks"][0]["models"]] == list(commands[-1][1:3])

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from pairforge.cli.parameters import ValueForm, field_help, validated, value_form
 from pairforge.errors import OptionsError
+from pairforge.steps.mining_options import MineNegativesOptions
 
 
 class _Options(BaseModel):
@@ -66,3 +67,9 @@ def test_a_refused_value_is_named_by_its_flag(values: dict[str, object], sentenc
 def test_every_fault_is_named_at_once() -> None:
     with pytest.raises(OptionsError, match=r"--number .*; --shape "):
         validated(_Options, {"needed": "yes", "number": "0", "shape": "x"}, {})
+
+
+def test_options_that_contradict_each_other_are_named_by_their_flags() -> None:
+    with pytest.raises(OptionsError) as refused:
+        validated(MineNegativesOptions, {"strategy": "easy", "min_rank": "5"}, {})
+    assert str(refused.value).startswith("--min-rank has no effect with --strategy easy, ")

@@ -22,14 +22,17 @@ def test_a_ledger_shows_what_was_dropped_counted_and_seen() -> None:
     ledger = Ledger()
     ledger.drop("too_few_negatives", 12)
     ledger.drop("unlabelled", 3)
-    ledger.count("candidates", 4_000)
+    ledger.count("turned rows", 2)
+    ledger.count("candidates: retrieved", 4_000)
+    ledger.count("candidates: removed as within relative_margin", 7)
     ledger.observe("positive", [0.9, 0.8])
     lines = list(ledger_lines(ledger))
     assert lines[0] == ("dropped", "15: 12 too few negatives; 3 unlabelled")
-    assert lines[1] == ("counted", "candidates 4,000")
-    assert lines[2][0] == "similarities"
-    assert lines[2][1].split() == ["5%", "25%", "50%", "75%", "95%"]
-    assert lines[3][1].split()[0] == "positive"
+    assert lines[1] == ("counted", "2 turned rows")
+    assert lines[2] == ("candidates", "4,000 retrieved; 7 removed as within relative margin")
+    assert lines[3][0] == "similarities"
+    assert lines[3][1].split() == ["5%", "25%", "50%", "75%", "95%"]
+    assert lines[4][1].split()[0] == "positive"
 
 
 def test_an_empty_ledger_shows_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,9 @@ RECIPE = b'[stages.a]\nstep = "convert-nli"\nnli = "nli.jsonl"\n'
 TABLE = [
     Wrong("missing file", "mine-negatives pears.parquet", ("pears.parquet", "no such file", "pairs.parquet"),
           {"pairs.parquet": PAIRS}),
+    Wrong("empty name", "mine-negatives ''", ("name of a corpus is empty",)),
+    Wrong("empty output", "mine-negatives pairs.parquet -o ''", ("--output is empty",),
+          {"pairs.parquet": PAIRS}, USAGE),
     Wrong("missing folder", "mine-negatives no/pairs.parquet", ("no/pairs.parquet", "folder no does not exist")),
     Wrong("empty file", "convert-nli nli.jsonl", ("nli.jsonl", "empty"), {"nli.jsonl": b""}),
     Wrong("header without rows", "convert-nli nli.csv", ("nli.csv", "no rows"),
@@ -167,7 +171,7 @@ def test_a_wrong_input_gets_one_clear_sentence(wrong: Wrong, run: Callable, tmp_
             (tmp_path / name).mkdir()
         else:
             (tmp_path / name).write_bytes(contents)
-    ran = run(*wrong.command.split())
+    ran = run(*shlex.split(wrong.command))
     assert ran.code in (FAILED, USAGE), ran.err
     assert ran.out == ""
     assert "Traceback" not in ran.err
