@@ -106,7 +106,9 @@ def _nearest(path: Path) -> str:
         nearby = sorted(entry.name for entry in parent.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     except OSError:
         nearby = []
-    close = difflib.get_close_matches(path.name, [*nearby, DEFAULT_ENCODER], n=3)
+    close = [
+        name for name in difflib.get_close_matches(path.name, [*nearby, DEFAULT_ENCODER], n=3) if name != path.name
+    ]
     if not close and parent != Path():
         close = nearby[:3]
     shown = [name if name == DEFAULT_ENCODER else str(parent / name) for name in close]
@@ -186,9 +188,10 @@ def _download(request: ModelRequest, kind: ModelKind) -> _Found:
         if constants.HF_HUB_OFFLINE
         else "not on the hub (or it cannot be reached)"
     )
+    here = "the folder of that name holds no model" if Path(request.name).is_dir() else "no folder of that name"
     at = f" at revision '{request.revision}'" if request.revision else ""
     raise ModelError(
-        f"{request.name}{at}: no such model: no folder of that name, not in the hub cache, and {tried}. "
+        f"{request.name}{at}: no such model: {here}, not in the hub cache, and {tried}. "
         f"Name a model folder, or download it where there is a network.{_nearest(Path(request.name))}"
     )
 

@@ -179,7 +179,9 @@ class LossChoice:
     @property
     def sentence(self) -> str:
         """What was chosen and why, for the user."""
-        why = f", chosen for a {self.shape.name} corpus" if self.chosen_by_shape else f" on a {self.shape.name} corpus"
+        why = (
+            f", chosen for the shape {self.shape.name}" if self.chosen_by_shape else f" on the shape {self.shape.name}"
+        )
         return f"loss {self.loss.name}{why}: it {self.loss.learns}"
 
 

@@ -84,7 +84,7 @@ def plan_training(
 def _check_options(options: TrainOptions, base: ModelSpec, kind: BaseKind, choice: LossChoice) -> None:
     for option in choice.loss.without_effect(options):
         raise OptionsError(
-            f"{option} is given, but the {choice.loss.name} loss, chosen for a {choice.shape.name} corpus, "
+            f"{option} is given, but the {choice.loss.name} loss, chosen for the shape {choice.shape.name}, "
             f"has no {option}; name a loss that has one with --loss."
         )
     if kind is BaseKind.STATIC and (options.max_length or base.request.max_length):

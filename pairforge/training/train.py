@@ -79,8 +79,9 @@ def _work_folder(workspace: Path | None, output: Path | None) -> Iterator[Path]:
 def _tell(ledger: Ledger, plan: TrainingPlan, outcome: TrainingOutcome) -> None:
     ledger.count("steps", plan.steps)
     warmup = f" after {plan.warmup_steps:,} steps of warm-up" if plan.warmup_steps else ""
+    epochs = "1 epoch" if plan.epochs == 1 else f"{plan.epochs:.3g} epochs"
     ledger.note(
-        f"{plan.kind} model, {plan.epochs:.3g} epochs in batches of {plan.options.batch_size:,}, {outcome.precision}; "
+        f"{plan.kind} model, {epochs} in batches of {plan.options.batch_size:,}, {outcome.precision}; "
         f"learning rate {outcome.learning_rate:g}{warmup}, {plan.options.schedule} schedule"
     )
     if outcome.left_out:
