@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,7 +104,8 @@ def _refuse_overwriting(case: Case, placed: Collection[str], *, overwrite: bool)
 def _work(case: Case, means: Means, read: ReadInputs, workspace: Workspace) -> Manifest:
     started, clock = datetime.now(UTC), time.perf_counter()
     context = StepContext(means.cache, Ledger(notes=list(read.guesses)), means.progress, workspace.for_step)
-    result = _run_step(case, means, read, context, workspace)
+    with _naming_files(case):
+        result = _run_step(case, means, read, context, workspace)
     try:
         results = results_by_name(result, case.outputs, case.stage.step.name)
         refuse_empty(results, read.main_rows, context.ledger, case.stage.step.name)
@@ -125,6 +127,18 @@ def _work(case: Case, means: Means, read: ReadInputs, workspace: Workspace) -> M
     )
     manifest.write(workspace.manifest)
     return manifest
+
+
+@contextmanager
+def _naming_files(case: Case) -> Iterator[None]:
+    """Let a step's complaint about an input begin with its file: a step knows the role alone."""
+    try:
+        yield
+    except FrameError as error:
+        role, colon, complaint = str(error).partition(": ")
+        if colon and role in case.inputs:
+            raise FrameError(f"{case.inputs[role].place}: {complaint}") from error
+        raise
 
 
 def _run_step(case: Case, means: Means, read: ReadInputs, context: StepContext, workspace: Workspace) -> StepResult:

@@ -97,7 +97,7 @@ def _trained_tokenizer(corpus: pl.DataFrame | None, options: InitModelOptions) -
 
 
 def _texts(corpus: pl.DataFrame) -> list[str]:
-    shape = detect_shape(corpus, "the corpus", TEXT_SHAPES)
+    shape = detect_shape(corpus, "corpus", TEXT_SHAPES)
     names = (name for c in shape.columns if c.kind is ColumnKind.TEXT for name in c.names_in(corpus.columns))
     columns = [corpus[name].alias("text") for name in names]
     return pl.concat(columns).unique(maintain_order=True).to_list()

@@ -192,7 +192,7 @@ def choose_loss(corpus: pl.DataFrame, name: str) -> LossChoice:
         FrameError: the corpus fits no shape of the loss.
     """
     if name == "auto":
-        shape = detect_shape(corpus, "the corpus", TRAINING_SHAPES)
+        shape = detect_shape(corpus, "corpus", TRAINING_SHAPES)
         return LossChoice(next(loss for loss in _TABLE if shape in loss.default_for), shape, True)
     loss = LOSSES[name]
     fitting = next((shape for shape in loss.shapes if not shape.missing(corpus.columns)), None)
@@ -206,7 +206,7 @@ def _unfit(loss: Loss, corpus: pl.DataFrame) -> str:
     fits = [other.name for other in _TABLE if any(not shape.missing(corpus.columns) for shape in other.shapes)]
     hint = "" if NLI.missing(corpus.columns) else ", and convert-nli makes pairs and triplets of it"
     return (
-        f"the corpus has the columns {', '.join(corpus.columns)}, but the {loss.name} loss learns from {wanted}; "
+        f"corpus: has the columns {', '.join(corpus.columns)}, but the {loss.name} loss learns from {wanted}; "
         f"losses for this corpus: {', '.join(fits) or 'none'}{hint}."
     )
 
@@ -228,7 +228,8 @@ def check_fit(loss: Loss, kind: BaseKind, base_name: str, rows: int, batch_size:
             f"batch_size is 1, but {loss.name} takes its negatives from the batch; give it at least 2 rows."
         )
     if rows < batch_size:
+        mend = f"give more rows or --batch-size {rows}" if rows > 1 else "give more rows"
         raise FrameError(
-            f"the corpus has {rows:,} rows, fewer than one batch of {batch_size:,}, which {loss.name} takes its "
-            f"negatives from; give more rows or --batch-size {max(2, rows)}."
+            f"corpus: has {rows:,} row{'s' * (rows > 1)}, fewer than one batch of {batch_size:,}, which {loss.name} "
+            f"takes its negatives from; {mend}."
         )

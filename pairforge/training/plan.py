@@ -75,9 +75,9 @@ def plan_training(
     choice = choose_loss(corpus, options.loss)
     check_fit(choice.loss, kind, base.name, corpus.height, options.batch_size)
     _check_options(options, base, kind, choice)
-    rows = training_view(choice.shape.check(corpus, "the corpus"), choice.shape)
+    rows = training_view(choice.shape.check(corpus, "corpus"), choice.shape)
     steps = options.max_steps or math.ceil(options.epochs * -(-rows.height // options.batch_size))
-    checked_dev = None if dev is None else SCORED_PAIR.check(dev, "the dev pairs")
+    checked_dev = None if dev is None else SCORED_PAIR.check(dev, "dev")
     return TrainingPlan(rows, checked_dev, base, kind, choice, options, steps)
 
 

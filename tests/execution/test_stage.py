@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -191,6 +192,15 @@ def test_empty_result_says_why_and_writes_nothing(texts: Path) -> None:
     with pytest.raises(StageError, match=r"kept none of 3 rows \(too long: 3\)"):
         run(shout(texts, options={"longest": 0}))
     assert left_in(texts.parent) == {"texts.parquet"}
+
+
+def test_what_a_step_says_of_a_role_names_its_file(texts: Path) -> None:
+    def refuse(texts: pl.DataFrame, **lent: object) -> pl.DataFrame:
+        raise FrameError("texts: has no verbs. Give others.")
+
+    step = replace(SPLIT, run=refuse)
+    with pytest.raises(FrameError, match=rf"^{re.escape(str(texts))}: has no verbs. Give others.$"):
+        run_stage(Stage(step, StepOptions(), {"texts": FileInput((str(texts),))}), cache=cache_folder())
 
 
 def test_crash_in_the_step_leaves_no_output(texts: Path) -> None:

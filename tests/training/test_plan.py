@@ -32,5 +32,5 @@ def test_given_numbers_are_taken(static_base: ModelSpec):
 
 
 def test_dev_pairs_must_be_scored_in_0_to_1(static_base: ModelSpec):
-    with pytest.raises(FrameError, match="the dev pairs: column 'score' should lie in 0 to 1"):
+    with pytest.raises(FrameError, match="dev: column 'score' should lie in 0 to 1"):
         plan_training(nli(), scored().with_columns(score=5.0), static_base, TrainOptions())
