@@ -84,7 +84,7 @@ def _taken(corpus: pl.DataFrame | None, model: ModelSpec | None) -> Tokenizer:
         )
     try:
         return Tokenizer.from_file(str(files[0]))
-    except Exception as fault:
+    except Exception as fault:  # the library raises nothing narrower
         raise ModelError(f"{model.name}: {files[0]} cannot be read as a tokenizer ({fault}).") from fault
 
 

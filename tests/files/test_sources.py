@@ -32,10 +32,10 @@ def test_the_output_of_a_folder_of_shards_goes_beside_it(tmp_path: Path, ending:
     assert default_output(f"{tmp_path}/shards.v1{ending}", "negatives") == tmp_path / "shards.v1.negatives.parquet"
 
 
-@pytest.mark.parametrize("source", [".", "*.csv", "../work/*.csv"])
+@pytest.mark.parametrize("source", [".", "*.csv", "../texts/*.csv"])
 def test_the_output_of_the_current_folder_goes_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    assert default_output(source, "pairs").resolve() == tmp_path / "work.pairs.parquet"
+    (tmp_path / "texts").mkdir()
+    monkeypatch.chdir(tmp_path / "texts")
+    assert default_output(source, "pairs").resolve() == tmp_path / "texts.pairs.parquet"
