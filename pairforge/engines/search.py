@@ -70,6 +70,8 @@ def nearest(
         ModelError: products of the vectors are no numbers.
     """
     asked = range(len(queries)) if rows is None else rows
+    if 4 * len(corpus) * corpus.dimension <= _BLOCK_BYTES:
+        corpus = VectorTable.of(corpus.take(range(len(corpus))))
     k = min(k, len(corpus))
     fetched = min(k + max(_SPARE, k // 8), len(corpus))
     step = _queries_at_once(fetched)
