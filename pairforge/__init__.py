@@ -109,7 +109,7 @@ def find_model(model: str | ModelRequest) -> ModelSpec:
         ModelError: it cannot be found.
     """
     from pairforge.model_files import resolve  # noqa: PLC0415 - importing the package loads nothing heavy
-    from pairforge.models import ModelKind  # noqa: PLC0415
+    from pairforge.models import ModelKind  # noqa: PLC0415 - loaded when it is used
 
     return resolve(_request(model), ModelKind.WEIGHTS)
 
@@ -120,9 +120,9 @@ def load_encoder(model: str | ModelRequest) -> Encoder:
     Raises:
         ModelError: it cannot be found, or is no encoder.
     """
-    from pairforge.engines.encoders import load_encoder as load  # noqa: PLC0415
-    from pairforge.model_files import resolve  # noqa: PLC0415
-    from pairforge.models import ModelKind  # noqa: PLC0415
+    from pairforge.engines.encoders import load_encoder as load  # noqa: PLC0415 - loaded when it is used
+    from pairforge.model_files import resolve  # noqa: PLC0415 - loaded when it is used
+    from pairforge.models import ModelKind  # noqa: PLC0415 - loaded when it is used
 
     return load(resolve(_request(model), ModelKind.ENCODER))
 
@@ -151,14 +151,14 @@ def run_recipe(
         RecipeError: the recipe is wrong; the message lists every fault.
         PairforgeError: a stage failed; the message names it.
     """
-    from pairforge.pipeline.runner import run  # noqa: PLC0415
-    from pairforge.pipeline.schema import read_recipe  # noqa: PLC0415
+    from pairforge.pipeline.runner import run  # noqa: PLC0415 - loaded when it is used
+    from pairforge.pipeline.schema import read_recipe  # noqa: PLC0415 - loaded when it is used
 
     return run(read_recipe(recipe, settings), start=start, only=only, overwrite=overwrite)
 
 
 def _request(model: str | ModelRequest) -> ModelRequest:
-    from pairforge.models import ModelRequest  # noqa: PLC0415
+    from pairforge.models import ModelRequest  # noqa: PLC0415 - loaded when it is used
 
     return ModelRequest(name=model) if isinstance(model, str) else model
 

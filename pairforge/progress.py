@@ -42,7 +42,7 @@ def terminal(label: str, total: int, unit: str) -> Iterator[Callable[[int], None
 @contextmanager
 def _bar(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     from rich import progress as bars  # noqa: PLC0415 - a tenth of a second that a quiet run need not spend
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - loaded when it is used
 
     columns = (
         bars.TextColumn("{task.description}", markup=False),

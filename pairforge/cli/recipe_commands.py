@@ -103,7 +103,7 @@ def _plan(recipe: Recipe, start: str | None, only: str | None, json: bool) -> di
 
 def _run(recipe: Recipe, start: str | None, only: str | None, overwrite: bool, json: bool) -> dict[str, Any]:
     from pairforge.pipeline.runner import run as run_recipe  # noqa: PLC0415 - imports polars
-    from pairforge.progress import terminal  # noqa: PLC0415
+    from pairforge.progress import terminal  # noqa: PLC0415 - loaded when it is used
 
     stages = {stage.name: stage.stage for stage in recipe.stages}
 

@@ -31,7 +31,7 @@ def load_sentence_model(spec: ModelSpec, *, dtype: str, max_length: int | None) 
     folder = model_folder(spec)
     with quiet():
         import torch  # noqa: PLC0415 - a run whose vectors are all stored needs none
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - loaded when it is used
 
         weights = getattr(torch, dtype)
         try:
