@@ -12,7 +12,7 @@ import polars as pl
 from pairforge.errors import FrameError
 from pairforge.execution.outputs import output_paths
 from pairforge.execution.stage import FileInput, Stage
-from pairforge.execution.step import Artifact, Output
+from pairforge.execution.step import Artifact, Output, StepOptions
 from pairforge.frames import ColumnKind, FrameContract
 from pairforge.models import ModelRequest
 from pairforge.pipeline.faults import Faults, in_recipe_terms
@@ -65,6 +65,10 @@ def check_references(drafts: Sequence[Draft], stages: Iterable[str], faults: Fau
             for source in given.sources:
                 if (output := _output(reference_in(source), known)) is not None:
                     _check_corpus(made, role, source, given=given, output=output, faults=faults)
+        for source in made.files_in_options:
+            output = _output(reference_in(source), known)
+            if isinstance(output, Artifact) and output.folder:
+                faults.add(made.place, f"{source} is {_named(output)}, but a file was wanted.")
         for role, asked in made.models.items():
             for request in asked:
                 output = _output(reference_in(request.name), known)
@@ -136,7 +140,7 @@ def linked(made: Draft, paths: Mapping[str, Mapping[str, Path]]) -> Stage:
     """
     return Stage(
         step=made.step,
-        options=made.options,
+        options=_with_paths(made, paths),
         inputs={
             role: replace(given, sources=tuple(_path(source, paths) for source in given.sources))
             for role, given in made.inputs.items()
@@ -144,6 +148,25 @@ def linked(made: Draft, paths: Mapping[str, Mapping[str, Path]]) -> Stage:
         models={role: tuple(_with_path(request, paths) for request in asked) for role, asked in made.models.items()},
         outputs=paths[made.name],
     )
+
+
+def _with_paths(made: Draft, paths: Mapping[str, Mapping[str, Path]]) -> StepOptions:
+    """The options, the path in place of a reference, whether it is a whole text or stands behind a colon in one."""
+    replaced = {source: _path(source, paths) for source in made.files_in_options if reference_in(source)}
+    if not replaced:
+        return made.options
+
+    def without_references(value: Any) -> Any:
+        if isinstance(value, list):
+            return [without_references(item) for item in value]
+        if isinstance(value, str):
+            for reference, path in replaced.items():
+                if value == reference or value.endswith(f":{reference}"):
+                    return value.removesuffix(reference) + path
+        return value
+
+    given = made.options.model_dump(mode="json", exclude_unset=True)
+    return type(made.options).model_validate({name: without_references(value) for name, value in given.items()})
 
 
 def _with_path(request: ModelRequest, paths: Mapping[str, Mapping[str, Path]]) -> ModelRequest:

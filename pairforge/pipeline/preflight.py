@@ -34,8 +34,8 @@ def check_files(made: Draft, written: Mapping[Path, str], faults: Faults) -> Non
         for source in given.sources:
             if reference_in(source) is None and not _is_unfilled(source):
                 _check_source(made, role, source, given=given, written=written, faults=faults)
-    for source in made.step.files_in_options(made.options) if made.valid else ():
-        if not _is_unfilled(source):
+    for source in made.files_in_options:
+        if reference_in(source) is None and not _is_unfilled(source):
             _check_exists(made.place, source, faults)
 
 

@@ -70,10 +70,16 @@ class Draft:
         main = next(iter(self.outputs.values()))
         return main.suffix if isinstance(main, Artifact) else ".parquet"
 
+    @property
+    def files_in_options(self) -> tuple[str, ...]:
+        """The files that its options name, each once; one may still be a reference."""
+        return tuple(dict.fromkeys(self.step.files_in_options(self.options))) if self.valid else ()
+
     def references(self) -> Iterator[Reference]:
         """The outputs of other stages that it uses."""
         texts = [source for given in self.inputs.values() for source in given.sources]
         texts += [request.name for asked in self.models.values() for request in asked]
+        texts += self.files_in_options
         yield from (reference for text in texts if (reference := reference_in(text)))
 
 

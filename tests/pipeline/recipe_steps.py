@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import Field
 
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepContext, StepOptions
-from pairforge.files import write_json
+from pairforge.files import read_frame, write_json
 from pairforge.frames import PAIR
 from pairforge.models import ModelKind, ModelSpec
 from pairforge.pipeline.registry import STEPS, Entry
@@ -37,12 +37,14 @@ def make_model(pairs: pl.DataFrame, *, options: StepOptions, context: StepContex
 
 class UseOptions(StepOptions):
     idle: Annotated[bool, Field(description="Use no model.")] = False
+    against: Annotated[tuple[str, ...], Field(description="Files to look at, each as KIND:FILE.")] = ()
 
 
 def use_model(model: ModelSpec | None, *, options: UseOptions, context: StepContext) -> Path:
     assert context.workspace is not None
     report = context.workspace / "report.json"
-    write_json({"model": model.digest if model else None}, report)
+    rows = [read_frame(named.partition(":")[2]).height for named in options.against]
+    write_json({"model": model.digest if model else None, "rows": rows}, report)
     return report
 
 
@@ -65,6 +67,7 @@ _RECORDS = (
         models={
             "model": ModelRole("Looked at.", ModelKind.WEIGHTS, default=None, needed=lambda options: not options.idle)
         },
+        files_in_options=lambda options: [named.partition(":")[2] for named in options.against],
     ),
 )
 

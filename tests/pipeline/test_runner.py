@@ -71,6 +71,18 @@ def test_a_changed_input_runs_what_depends_on_it() -> None:
     assert read_json(Path("out/model.model/config.json")) == {"rows": 4}
 
 
+def test_an_option_may_name_what_another_stage_makes() -> None:
+    against = ["pairs:stage:parts.tail", "pairs:pairs.parquet"]
+    earlier = RECIPE.replace("[stages.report]", f"[stages.report]\nagainst = {against}")
+    Path("r.toml").write_text(earlier)
+    assert intents()["report"] == (Intent.RUN, ("waits for model and parts",))
+    assert recipe().stages[2].stage.options.model_dump()["against"] == ("pairs:out/parts.tail.parquet", against[1])
+    statuses()
+    assert read_json(Path("out/report.json"))["rows"] == [2, 3]
+    assert statuses("rows=2") == {"parts": "done", "model": "done", "report": "done"}
+    assert read_json(Path("out/report.json"))["rows"] == [1, 3]
+
+
 def test_a_stage_whose_inputs_come_out_as_before_is_not_run_again() -> None:
     statuses()
     Path("r.toml").write_text(RECIPE.replace('pairs = "stage:parts.tail"', 'pairs = "stage:parts"'))

@@ -192,6 +192,14 @@ def test_a_wrong_stage_is_one_clear_fault(table: str, fault: str) -> None:
             'step = "convert-nli"\nnli = "stage:parts"',
             "nli: stage:parts (pair): column 'premise' is missing (found: anchor, positive).",
         ),
+        (
+            'step = "use-model"\nidle = true\nagainst = "sts:stage:part"',
+            "there is no stage 'part'; did you mean parts.",
+        ),
+        (
+            'step = "use-model"\nidle = true\nagainst = "sts:stage:model"',
+            "stage:model is a model, but a file was wanted.",
+        ),
         ('step = "train"\ncorpus = "stage:parts"\ndev = "stage:parts"', "dev: stage:parts (pair): column 'sentence1'"),
     ],
 )
