@@ -23,7 +23,8 @@ import polars as pl
 import typer
 
 import pairforge as pf
-from pairforge.evaluation.statistics import Array, paired_bootstrap, spearman
+from pairforge.agreement import Array, spearman
+from pairforge.evaluation.statistics import paired_bootstrap
 from pairforge.files import read_frames
 from pairforge.frames import SCORED_PAIR, adopt
 from pairforge.model_files import resolve

@@ -17,6 +17,9 @@ _PROMPT_NAMES: Mapping[Side, tuple[str, ...]] = {
 _ALIKE_ON_BOTH_SIDES = ("Transformer", "Pooling", "Normalize", "Dense", "StaticEmbedding", "LayerNorm", "Dropout")
 _TASK_SETTINGS = ("query_length", "document_length", "query_expansion")
 
+_TWO_CLASSES = {"0": "LABEL_0", "1": "LABEL_1"}
+"""What transformers takes where a classifier's configuration names no classes."""
+
 
 class ModelConfiguration:
     """The configuration in a model's folder.
@@ -37,6 +40,7 @@ class ModelConfiguration:
             )
         settings = self._read("config_sentence_transformers.json", {})
         self.module_types: tuple[str, ...] = tuple(module["type"] for module in modules)
+        self._first_module = str(modules[0].get("path") or "") if modules else ""
         self.model_type = str(settings.get("model_type") or "")
         self._prompts = settings.get("prompts") or {}
 
@@ -44,6 +48,27 @@ class ModelConfiguration:
     def is_static(self) -> bool:
         """Whether a text's vector is a mean of its tokens' own."""
         return bool(self.module_types) and self.module_types[0].endswith(".StaticEmbedding")
+
+    @property
+    def is_cross_encoder(self) -> bool:
+        """Whether it scores pairs of texts: saved as a cross-encoder, or a plain classifier of sequences."""
+        if self.model_type or self.module_types:
+            return self.model_type == "CrossEncoder"
+        architectures = self._read("config.json", {}).get("architectures") or [""]
+        return str(architectures[0]).endswith("ForSequenceClassification")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of a classifier's outputs in order; empty for a model that has no head."""
+        if not self.is_cross_encoder:
+            return ()
+        names = self._read("config.json", {}).get("id2label") or _TWO_CLASSES
+        return tuple(str(name) for _, name in sorted(names.items(), key=lambda entry: int(entry[0])))
+
+    @property
+    def transformer_folder(self) -> Path:
+        """The folder of the first module's own files, which some models keep apart."""
+        return self._folder if (self._folder / "config.json").exists() else self._folder / self._first_module
 
     @property
     def has_routes(self) -> bool:

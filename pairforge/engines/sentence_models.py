@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pairforge.engines.configuration import ModelConfiguration
 from pairforge.errors import ModelError
 from pairforge.models import ModelSpec
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import CrossEncoder, SentenceTransformer
 
 _LOGGERS = ("sentence_transformers", "accelerate", "datasets")
 
@@ -30,23 +31,58 @@ def load_sentence_model(spec: ModelSpec, *, dtype: str, max_length: int | None) 
     """
     folder = model_folder(spec)
     with quiet():
-        import torch  # noqa: PLC0415 - a run whose vectors are all stored needs none
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - loaded when it is used
 
-        weights = getattr(torch, dtype)
-        try:
-            model = SentenceTransformer(
-                str(folder),
-                device=spec.request.device,
-                trust_remote_code=spec.request.trust_remote_code,
-                local_files_only=True,
-                model_kwargs={"dtype": weights, "use_safetensors": True},
-            )
-        except Exception as error:  # each model's own code raises what it likes
-            raise ModelError(_load_fault(spec, error)) from error
+        model = _loaded(SentenceTransformer, folder, spec, "a sentence encoder", {"dtype": dtype})
     if max_length is not None:
         _limit(model, spec, max_length)
-    return model.to(dtype=weights)
+    return model.to(dtype=getattr(_torch(), dtype))
+
+
+def load_cross_encoder(
+    spec: ModelSpec, *, dtype: str, max_length: int | None, num_labels: int | None = None
+) -> CrossEncoder:
+    """The model as one that reads two texts at once, with weights of that precision, on the device of the request.
+
+    Args:
+        spec: Where its files lie, and whether its own code may run.
+        dtype: Precision of the weights, as torch names it.
+        max_length: Tokens read of a pair; the model's own limit if None.
+        num_labels: Outputs of its head; a head of another number gives way to one with random weights, as does that
+            of an encoder. The head that it has if None.
+
+    Raises:
+        ModelError: it has no files, cannot be loaded, or needs code that may not run.
+    """
+    folder = ModelConfiguration(model_folder(spec)).transformer_folder
+    with quiet():
+        from sentence_transformers import CrossEncoder  # noqa: PLC0415 - loaded when it is used
+
+        weights = {"dtype": dtype, "ignore_mismatched_sizes": num_labels is not None}
+        model = _loaded(CrossEncoder, folder, spec, "a cross-encoder", weights, num_labels=num_labels)
+    if max_length is not None:
+        model.max_seq_length = max_length
+    return model.to(dtype=getattr(_torch(), dtype))
+
+
+def _loaded(library_class: Any, folder: Path, spec: ModelSpec, wanted: str, weights: Any, **settings: Any) -> Any:
+    try:
+        return library_class(
+            str(folder),
+            device=spec.request.device,
+            trust_remote_code=spec.request.trust_remote_code,
+            local_files_only=True,
+            model_kwargs=weights | {"dtype": getattr(_torch(), weights["dtype"]), "use_safetensors": True},
+            **settings,
+        )
+    except Exception as error:  # each model's own code raises what it likes
+        raise ModelError(_load_fault(spec, wanted, error)) from error
+
+
+def _torch() -> Any:
+    import torch  # noqa: PLC0415 - a run whose vectors are all stored needs none
+
+    return torch
 
 
 def model_folder(spec: ModelSpec) -> Path:
@@ -90,11 +126,11 @@ def _limit(model: SentenceTransformer, spec: ModelSpec, max_length: int) -> None
         ) from None
 
 
-def _load_fault(spec: ModelSpec, error: Exception) -> str:
+def _load_fault(spec: ModelSpec, wanted: str, error: Exception) -> str:
     if "trust_remote_code" in str(error):
         return (
             f"{spec.name}: comes with Python code of its own, which is not run unasked. "
             "Read it, then allow it with --trust-remote-code."
         )
     reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
-    return f"{spec.name}: cannot be loaded as a sentence encoder ({reason}). Check the files in {spec.path}."
+    return f"{spec.name}: cannot be loaded as {wanted} ({reason}). Check the files in {spec.path}."

@@ -12,16 +12,10 @@ import numpy as np
 import polars as pl
 from pydantic import Field, field_validator
 
+from pairforge.agreement import COEFFICIENTS, Array, correlation
 from pairforge.errors import ModelError, OptionsError, StageError
 from pairforge.evaluation.results import SHOWN_METRICS, Difference, Evaluation, ModelScores, TaskResults
-from pairforge.evaluation.statistics import (
-    COEFFICIENTS,
-    Array,
-    Estimate,
-    bootstrap_correlations,
-    correlation,
-    interval,
-)
+from pairforge.evaluation.statistics import Estimate, bootstrap_correlations, interval
 from pairforge.evaluation.sts import STSB, pair_similarities, read_scored_pairs, source_of
 from pairforge.execution.step import Artifact, ModelRole, SeededOptions, Step, StepContext
 from pairforge.files import write_json

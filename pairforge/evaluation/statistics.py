@@ -1,4 +1,4 @@
-"""Correlations and their bootstrap intervals, exact and fast, by NumPy alone.
+"""Bootstrap intervals of correlations, exact and fast, by NumPy alone.
 
 A resample of rows is held as a count for each row. Sorted by value, the running sum of the counts gives every row's
 average rank within the resample without sorting again, so the bootstrap of Spearman's coefficient is exact: each
@@ -9,17 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from pairforge.agreement import COEFFICIENTS, Array, Coefficient, correlation, standardised
 from pairforge.errors import OptionsError
-
-Array = npt.NDArray[np.float64]
-Coefficient = Literal["pearson", "spearman"]
-
-COEFFICIENTS: tuple[Coefficient, ...] = ("pearson", "spearman")
 
 # About 2 MB of counts at a time: a block stays in the processor's cache.
 _BLOCK_CELLS = 1 << 18
@@ -45,30 +40,6 @@ class Estimate:
     def excludes_zero(self) -> bool:
         """Whether zero lies outside the interval."""
         return self.low > 0 or self.high < 0
-
-
-def average_ranks(values: npt.ArrayLike) -> Array:
-    """Ranks from 1 of finite values, equal ones sharing the mean of theirs, shape (rows,)."""
-    _, group, sizes = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True, return_counts=True)
-    last = np.cumsum(sizes)
-    shared: Array = last - (sizes - 1) / 2
-    return shared[group]
-
-
-def pearson(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """Pearson's coefficient of two sequences of equal length; NaN if one of them is constant."""
-    x, y = _standardised(_array(first)), _standardised(_array(second))
-    return float(np.clip(np.mean(x * y), -1, 1))
-
-
-def spearman(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """Spearman's coefficient: Pearson's of the average ranks; NaN if one sequence is constant."""
-    return pearson(average_ranks(first), average_ranks(second))
-
-
-def correlation(coefficient: Coefficient, first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """Pearson's or Spearman's coefficient, by name."""
-    return pearson(first, second) if coefficient == "pearson" else spearman(first, second)
 
 
 def bootstrap_correlations(
@@ -170,15 +141,6 @@ def _check_shapes(ours: Array, theirs: Array, truth: Array) -> None:
         )
 
 
-def _standardised(values: Array) -> Array:
-    """Mean 0 and variance 1 along the last axis; NaN where constant."""
-    constant = values.max(axis=-1, keepdims=True) == values.min(axis=-1, keepdims=True)
-    centred = values - values.mean(axis=-1, keepdims=True)
-    deviation = np.sqrt(np.mean(centred**2, axis=-1, keepdims=True))
-    standardised: Array = centred / np.where(constant | (deviation == 0), np.nan, deviation)
-    return standardised
-
-
 def _resampled_counts(rows: int, samples: int, seed: int) -> Iterator[tuple[int, Array]]:
     """Blocks of (first resample, how often it holds each row), counts of shape (rows, block)."""
     generator = np.random.default_rng(seed)
@@ -195,7 +157,7 @@ def _resampler(coefficient: Coefficient, columns: Array, gold: Array) -> Callabl
 
 class _PearsonResampler:
     def __init__(self, columns: Array, gold: Array) -> None:
-        x, y = _standardised(columns), _standardised(gold)
+        x, y = standardised(columns), standardised(gold)
         self._width = len(columns)
         self._moments = np.concatenate([x, x * x, x * y, [y, y * y]])
 

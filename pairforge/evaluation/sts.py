@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pairforge.agreement import Array
 from pairforge.engines.tables import VectorTable
 from pairforge.errors import FileError, FrameError
-from pairforge.evaluation.statistics import Array
 from pairforge.files import read_frame
 from pairforge.frames import SCORED_PAIR, Adopted, adopt
 from pairforge.models import Floats

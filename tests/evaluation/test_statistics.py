@@ -6,42 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pairforge.agreement import pearson, spearman
 from pairforge.errors import OptionsError
 from pairforge.evaluation import statistics
 from pairforge.evaluation.statistics import (
     Estimate,
-    average_ranks,
     bootstrap_correlations,
     interval,
     paired_bootstrap,
-    pearson,
-    spearman,
 )
-
-# Few distinct values, so that most examples have ties.
-_tied = st.integers(-3, 3).map(lambda number: number / 2)
+from tests.strategies import two_columns
 
 
-@st.composite
-def _two_columns(draw: st.DrawFn) -> tuple[list[float], list[float]]:
-    rows = draw(st.integers(3, 40))
-    column = st.lists(_tied, min_size=rows, max_size=rows).filter(lambda values: len(set(values)) > 1)
-    return draw(column), draw(column)
-
-
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40))
-def test_average_ranks_are_those_of_scipy(values: list[float]) -> None:
-    assert average_ranks(values) == pytest.approx(stats.rankdata(values))
-
-
-@given(_two_columns())
-def test_correlations_are_those_of_scipy(columns: tuple[list[float], list[float]]) -> None:
-    first, second = columns
-    assert pearson(first, second) == pytest.approx(stats.pearsonr(first, second)[0], abs=1e-12)
-    assert spearman(first, second) == pytest.approx(stats.spearmanr(first, second)[0], abs=1e-12)
-
-
-@given(_two_columns(), st.integers(0, 5))
+@given(two_columns(), st.integers(0, 5))
 def test_each_resample_is_correlated_as_if_its_rows_were_written_out(
     columns: tuple[list[float], list[float]], seed: int
 ) -> None:
@@ -55,11 +32,6 @@ def test_each_resample_is_correlated_as_if_its_rows_were_written_out(
             continue
         for name, reference in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
             assert draws[name][0, place] == pytest.approx(reference(scores[rows], gold[rows])[0], abs=1e-9)
-
-
-def test_a_constant_column_has_no_correlation() -> None:
-    assert np.isnan(pearson([0.1, 0.1, 0.1], [1, 2, 3]))
-    assert np.isnan(spearman([1, 2, 3], [0.1, 0.1, 0.1]))
 
 
 def test_columns_meet_the_same_resamples() -> None:
