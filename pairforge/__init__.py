@@ -36,8 +36,16 @@ if TYPE_CHECKING:
     from pairforge.steps.convert_nli import convert_nli as convert_nli
     from pairforge.steps.decontaminate import DecontaminateOptions as DecontaminateOptions
     from pairforge.steps.decontaminate import decontaminate as decontaminate
+    from pairforge.steps.merge_silver import MergeSilverOptions as MergeSilverOptions
+    from pairforge.steps.merge_silver import merge_silver as merge_silver
     from pairforge.steps.mine_negatives import MineNegativesOptions as MineNegativesOptions
     from pairforge.steps.mine_negatives import mine_negatives as mine_negatives
+    from pairforge.steps.propose_pairs import ProposePairsOptions as ProposePairsOptions
+    from pairforge.steps.propose_pairs import propose_pairs as propose_pairs
+    from pairforge.steps.sample_silver import SampleSilverOptions as SampleSilverOptions
+    from pairforge.steps.sample_silver import sample_silver as sample_silver
+    from pairforge.steps.split_corpus import SplitCorpusOptions as SplitCorpusOptions
+    from pairforge.steps.split_corpus import split_corpus as split_corpus
     from pairforge.training.init_model import init_model as init_model
     from pairforge.training.options import InitModelOptions as InitModelOptions
     from pairforge.training.options import TrainOptions as TrainOptions
@@ -56,6 +64,10 @@ _HOMES = {
     "pairforge.steps.convert_nli": ("ConvertNliOptions", "convert_nli"),
     "pairforge.steps.decontaminate": ("DecontaminateOptions", "decontaminate"),
     "pairforge.steps.mine_negatives": ("MineNegativesOptions", "mine_negatives"),
+    "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
+    "pairforge.steps.propose_pairs": ("ProposePairsOptions", "propose_pairs"),
+    "pairforge.steps.sample_silver": ("SampleSilverOptions", "sample_silver"),
+    "pairforge.steps.split_corpus": ("SplitCorpusOptions", "split_corpus"),
     "pairforge.training.init_model": ("init_model",),
     "pairforge.training.options": ("InitModelOptions", "TrainOptions"),
     "pairforge.training.train": ("train",),
@@ -71,6 +83,7 @@ __all__ = [
     "FrameError",
     "InitModelOptions",
     "Ledger",
+    "MergeSilverOptions",
     "MineNegativesOptions",
     "MissingExtraError",
     "ModelError",
@@ -79,7 +92,10 @@ __all__ = [
     "ModelSpec",
     "OptionsError",
     "PairforgeError",
+    "ProposePairsOptions",
     "RecipeError",
+    "SampleSilverOptions",
+    "SplitCorpusOptions",
     "StageError",
     "StepContext",
     "Stopped",
@@ -90,9 +106,13 @@ __all__ = [
     "find_model",
     "init_model",
     "load_encoder",
+    "merge_silver",
     "mine_negatives",
+    "propose_pairs",
     "read_frame",
     "run_recipe",
+    "sample_silver",
+    "split_corpus",
     "train",
     "write_frame",
 ]

@@ -46,6 +46,8 @@ LABELLED_PAIR = FrameContract(
     "labelled pair",
     (_SENTENCE1, _SENTENCE2, Column("label", ColumnKind.LABEL, 0, 1, aliases=("labels", "is_duplicate"))),
 )
+SENTENCE_PAIR = FrameContract("sentence pair", (_SENTENCE1, _SENTENCE2))
+"""Two sentences that nobody has scored yet."""
 _QUERY = Column("query", aliases=("question", "anchor"))
 _DOCUMENTS = Column("documents", ColumnKind.TEXTS, aliases=("passages", "docs"))
 LABELLED_LIST = FrameContract(
@@ -102,8 +104,8 @@ SHAPES: Mapping[str, FrameContract] = {
 }  # fmt: skip
 """Every corpus shape a trainer may be handed, the most specific first."""
 
-TEXT_BEARING_SHAPES = tuple(RAW_NLI if shape is NLI else shape for shape in SHAPES.values())
-"""The same for who looks at the texts alone: NLI labels may be words, or missing."""
+TEXT_BEARING_SHAPES = (*(RAW_NLI if shape is NLI else shape for shape in SHAPES.values()), SENTENCE_PAIR)
+"""The same for who looks at the texts alone: NLI labels may be words, or missing, and pairs need no score."""
 
 
 def detect_shape(frame: pl.DataFrame, place: str, shapes: Sequence[FrameContract] | None = None) -> FrameContract:

@@ -35,6 +35,12 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         "convert-nli": Entry("pairforge.steps.convert_nli", "Turn NLI rows into pairs, triplets or scored pairs."),
         "mine-negatives": Entry("pairforge.steps.mine_negatives", "Give each pair texts that are near but no answer."),
         "decontaminate": Entry("pairforge.steps.decontaminate", "Drop the rows that share a text with a test set."),
+        "split-corpus": Entry("pairforge.steps.split_corpus", "Cut a corpus into sides that share no text."),
+        "propose-pairs": Entry("pairforge.steps.propose_pairs", "Propose pairs of sentences that are worth scoring."),
+        "sample-silver": Entry(
+            "pairforge.steps.sample_silver", "Choose scored pairs whose scores are spread as gold's."
+        ),
+        "merge-silver": Entry("pairforge.steps.merge_silver", "Put silver pairs below gold ones, each pair once."),
         "init-model": Entry("pairforge.training.init_model", "Make a fresh model with random weights."),
         "train": Entry("pairforge.training.train", "Train an encoder on a corpus of any shape."),
         "evaluate": Entry("pairforge.evaluation.evaluate", "Score models by how well they agree with people."),

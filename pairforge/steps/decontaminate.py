@@ -8,8 +8,9 @@ import polars as pl
 
 from pairforge.execution.ledger import DROP_REASON
 from pairforge.execution.step import Input, Step, StepContext, StepOptions
-from pairforge.frames import ANY_CORPUS, TEXT_BEARING_SHAPES, ColumnKind, detect_shape
+from pairforge.frames import ANY_CORPUS, TEXT_BEARING_SHAPES, ColumnKind
 from pairforge.steps.columns import extra_columns
+from pairforge.steps.row_texts import normalised_texts, text_columns
 from pairforge.text import normalised
 
 
@@ -43,30 +44,11 @@ def decontaminate(
     """
     ledger = (context or StepContext()).ledger
     extra_columns(corpus, (), [DROP_REASON], "corpus")
-    asked = pl.concat([_texts(one) for one in ([against] if isinstance(against, pl.DataFrame) else against)])
-    leaks = asked.filter(asked != "").unique()
-    leaking = pl.any_horizontal(_leaks(name, kind, leaks) for name, kind in _text_columns(corpus, "corpus"))
+    asked = [against] if isinstance(against, pl.DataFrame) else against
+    leaks = pl.concat([normalised_texts(one, "against")["text"] for one in asked]).unique()
+    leaking = pl.any_horizontal(_leaks(name, kind, leaks) for name, kind in text_columns(corpus, "corpus"))
     flagged = corpus.with_columns(pl.when(leaking).then(pl.lit("in_evaluation_set")).alias(DROP_REASON))
     return ledger.keep_unflagged(flagged)
-
-
-def _text_columns(frame: pl.DataFrame, place: str) -> list[tuple[str, ColumnKind]]:
-    shape = detect_shape(frame, place, TEXT_BEARING_SHAPES)
-    kinds = (ColumnKind.TEXT, ColumnKind.TEXTS)
-    return [
-        (name, column.kind)
-        for column in shape.columns
-        if column.kind in kinds
-        for name in column.names_in(frame.columns)
-    ]
-
-
-def _texts(against: pl.DataFrame) -> pl.Series:
-    columns = [
-        pl.col(name).explode() if kind is ColumnKind.TEXTS else pl.col(name)
-        for name, kind in _text_columns(against, "against")
-    ]
-    return pl.concat([against.select(normalised(column).alias("text")) for column in columns])["text"]
 
 
 def _leaks(name: str, kind: ColumnKind, leaks: pl.Series) -> pl.Expr:

@@ -32,6 +32,8 @@ PAIRS = pl.DataFrame(
 SCORED = pl.DataFrame(
     {"sentence1": ["one cat", "two dogs", "rain"], "sentence2": ["a cat", "a car", "wind"], "score": [1.0, 0.2, 0.4]}
 )
+TEXTS = pl.DataFrame({"text": ["three cats", "a bus", "much rain"]})
+SILVER = SCORED.with_columns(sentence2=pl.col("sentence2") + "s", proposed_by=pl.lit("bm25"))
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
         {"num_negatives": 2, "relative_margin": 0}, {"pairs": PAIRS}, {"encoder": (model,)}
     ),
     "decontaminate": lambda folder, model: Trial(frames={"corpus": PAIRS, "against": PAIRS.head(3)}),
+    "split-corpus": lambda folder, model: Trial({"dev": 0.2, "test": 0.2}, {"corpus": PAIRS}),
+    "propose-pairs": lambda folder, model: Trial(
+        {"by": "bm25+semantic", "top_k": 2}, {"gold": SCORED, "texts": TEXTS}, {"encoder": (model,)}
+    ),
+    "sample-silver": lambda folder, model: Trial({"num_silver": 2}, {"silver": SCORED, "gold": SCORED}),
+    "merge-silver": lambda folder, model: Trial(frames={"gold": SCORED, "silver": SILVER}),
     "init-model": lambda folder, model: Trial(
         {"kind": "static", "dimension": 8, "tokenizer_from": "corpus"}, {"corpus": PAIRS}
     ),

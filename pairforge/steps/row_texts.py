@@ -1,0 +1,39 @@
+"""The texts that the rows of a corpus hold, whatever its shape."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pairforge.frames import TEXT_BEARING_SHAPES, ColumnKind, detect_shape
+from pairforge.text import normalised
+
+
+def text_columns(frame: pl.DataFrame, place: str) -> list[tuple[str, ColumnKind]]:
+    """The columns of texts and of lists of texts that the corpus' shape has, not those that travel along.
+
+    Raises:
+        FrameError: the columns fit no shape.
+    """
+    shape = detect_shape(frame, place, TEXT_BEARING_SHAPES)
+    kinds = (ColumnKind.TEXT, ColumnKind.TEXTS)
+    return [
+        (name, column.kind)
+        for column in shape.columns
+        if column.kind in kinds
+        for name in column.names_in(frame.columns)
+    ]
+
+
+def normalised_texts(frame: pl.DataFrame, place: str) -> pl.DataFrame:
+    """Every text of every row: its row's ordinal as `row` and its normal form as `text`, without the empty ones.
+
+    Raises:
+        FrameError: the columns fit no shape.
+    """
+    numbered = frame.with_columns(pl.int_range(pl.len()).alias("__row"))
+    found = []
+    for name, kind in text_columns(frame, place):
+        column = numbered.select(pl.col("__row").alias("row"), pl.col(name).alias("text"))
+        found.append(column.explode("text") if kind is ColumnKind.TEXTS else column)
+    texts = pl.concat(found).with_columns(normalised("text"))
+    return texts.filter(pl.col("text") != "")
