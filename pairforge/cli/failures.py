@@ -73,7 +73,8 @@ def _usage_sentence(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     parameter = getattr(error, "param", None)
     if message.startswith("Missing") and parameter is not None and "|" in (parameter.metavar or ""):
-        message = f"Missing {parameter.name.upper()}: one of {parameter.metavar.replace('|', ', ')}"
+        called = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.name.upper()
+        message = f"Missing {called}: one of {parameter.metavar.replace('|', ', ')}"
     message = message[:1].lower() + message[1:]
     if context is None:
         return f"{message}."

@@ -14,7 +14,7 @@ from pairforge.cli.quiet import environment
 from pairforge.cli.render import print_json, results_json, show_outcome, show_results
 from pairforge.errors import OptionsError
 from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
-from pairforge.execution.step import Artifact, ModelRole, Step, StepOptions
+from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepOptions
 from pairforge.frames import ColumnKind
 from pairforge.models import ModelKind, ModelRequest
 from pairforge.progress import terminal
@@ -174,6 +174,12 @@ def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileIn
         if name in typed and not any(role in inputs for role in target.roles):
             wanted = " or ".join(flag(role) for role in target.roles)
             raise OptionsError(f"{flag(name)} is given, but the input that it is about is not: give {wanted} too.")
+        if name in typed and not any(_has_column(step.inputs[role].narrowed(options), target) for role in inputs):
+            raise OptionsError(f"{flag(name)} is given, but with these options no such column is read. Leave it out.")
+
+
+def _has_column(wanted: Input, target: ColumnTarget) -> bool:
+    return any(column.name == target.column for shape in wanted.shapes for column in shape.columns)
 
 
 def _outputs(

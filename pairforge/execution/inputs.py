@@ -11,7 +11,7 @@ import polars as pl
 
 from pairforge import frames
 from pairforge.errors import FrameError, StageError
-from pairforge.execution.step import Input, Step
+from pairforge.execution.step import Input, Step, StepOptions
 from pairforge.files import read_frame, read_frames
 from pairforge.files.sources import is_hub
 
@@ -112,8 +112,8 @@ class ReadInputs:
         return next(iter(self.rows.values()), 0)
 
 
-def read_inputs(step: Step, inputs: Mapping[str, FileInput]) -> ReadInputs:
-    """Read all inputs, their columns named as the contracts want.
+def read_inputs(step: Step, options: StepOptions, inputs: Mapping[str, FileInput]) -> ReadInputs:
+    """Read all inputs, their columns named as these options' contracts want.
 
     Raises:
         FileError: a source cannot be read.
@@ -121,8 +121,9 @@ def read_inputs(step: Step, inputs: Mapping[str, FileInput]) -> ReadInputs:
     """
     read: dict[str, pl.DataFrame | list[pl.DataFrame] | None] = dict.fromkeys(step.inputs)
     guesses: list[str] = []
+    wanted_by_role = step.inputs_for(options)
     for role, given in inputs.items():
-        wanted = step.inputs[role]
+        wanted = wanted_by_role[role]
         adopted = (
             _read_apart(given, wanted)
             if wanted.apart

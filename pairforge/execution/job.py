@@ -65,7 +65,7 @@ def bring_up_to_date(case: Case, means: Means, *, overwrite: bool, resume: bool)
     if finished:
         with workspace.held():
             return _put_in_place(case, finished, workspace)
-    read = read_inputs(case.stage.step, case.inputs)
+    read = read_inputs(case.stage.step, case.stage.options, case.inputs)
     with workspace.held():
         if not resume:
             workspace.restart()

@@ -6,7 +6,7 @@ The record is all that the command line, recipes, the docs table and the registr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,6 +61,7 @@ class Input:
         many: Whether several files may be given, read as one.
         apart: Whether each of them is read by itself, so that they may be of different shapes; the step then gets a
             list of frames.
+        shapes_for: Which of the shapes these options want; all of them if not given.
     """
 
     help: str
@@ -68,6 +69,11 @@ class Input:
     required: bool = True
     many: bool = False
     apart: bool = False
+    shapes_for: Callable[[Any], tuple[FrameContract, ...]] | None = None
+
+    def narrowed(self, options: StepOptions) -> Input:
+        """The same input, wanting only the shapes that these options want."""
+        return self if self.shapes_for is None else replace(self, shapes=self.shapes_for(options))
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,10 @@ class Step:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise TypeError(f"step {self.name} uses {', '.join(twice)} for two things")
+
+    def inputs_for(self, options: StepOptions) -> dict[str, Input]:
+        """The inputs as these options want them."""
+        return {role: wanted.narrowed(options) for role, wanted in self.inputs.items()}
 
     def suffix_of(self, options: StepOptions) -> str:
         """What the default output adds to the input's name with these options."""

@@ -82,7 +82,8 @@ def _sentences(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
         message = _in_toml_terms(detail["msg"].removeprefix("Value error, ").rstrip("."))
         if detail["type"] == "missing":
             field = model.model_fields.get(name)
-            yield f"'{name}' is missing{f' ({field.description})' if field and field.description else ''}."
+            wanted = (field.description or "").rstrip(".") if field else ""
+            yield f"'{name}' is missing{f' ({wanted})' if wanted else ''}."
         elif detail["type"] == "extra_forbidden":
             yield f"there is no '{name}'; {nearest_names(name, model.model_fields)}."
         elif message.startswith("should"):

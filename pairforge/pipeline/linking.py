@@ -108,7 +108,7 @@ def _check_corpus(made: Draft, role: str, source: str, *, given: FileInput, outp
     # says nothing of what will come.
     if example.columns and set(given.columns.values()) <= set(example.columns):
         try:
-            given.adopt(example, made.step.inputs[role], f"{source} ({output.name})")
+            given.adopt(example, made.wanted[role], f"{source} ({output.name})")
         except FrameError as error:
             faults.add(made.place, f"{role}: {in_recipe_terms(str(error))}")
 

@@ -54,7 +54,7 @@ def _check_source(
         _check_exists(place, source, faults)
     else:
         try:
-            given.adopt(_head(source), made.step.inputs[role], source)
+            given.adopt(_head(source), made.wanted[role], source)
         except PairforgeError as error:
             faults.add(place, in_recipe_terms(str(error)))
 

@@ -42,6 +42,7 @@ class Draft:
         name: The stage's name.
         step: What it runs.
         options: The step's options.
+        wanted: Input role → what the step wants there, with these options where they are right.
         inputs: Input role → files; a source may still be a reference.
         models: Model role → models; a name may still be a reference.
         valid: Whether the options are right; where they are not, `options` holds their defaults.
@@ -50,6 +51,7 @@ class Draft:
     name: str
     step: Step
     options: StepOptions
+    wanted: Mapping[str, Input]
     inputs: Mapping[str, FileInput]
     models: Mapping[str, tuple[ModelRequest, ...]]
     valid: bool = True
@@ -115,9 +117,8 @@ def draft(name: str, table: Mapping[str, Any], steps: Mapping[str, Entry], fault
             faults.add(place, f"{step.name} has no '{key}'; {nearest_names(key, known)}.")
     given = {key: value for key, value in table.items() if key in step.options.model_fields}
     options = validated(step.options, _wrapped(given, step.options), place, faults)
-    inputs = {
-        role: _input(role, step.inputs[role], table[role], place, faults) for role in step.inputs if role in table
-    }
+    wanted = step.inputs if options is None else step.inputs_for(options)
+    inputs = {role: _input(role, wanted[role], table[role], place, faults) for role in wanted if role in table}
     models = {
         key: _models(step.models[key], table[flag], place, faults) for flag, key in flags.items() if flag in table
     }
@@ -125,6 +126,7 @@ def draft(name: str, table: Mapping[str, Any], steps: Mapping[str, Entry], fault
         name,
         step,
         options or step.options.model_construct(),
+        wanted,
         _given(inputs),
         _given(models),
         valid=options is not None,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +9,8 @@ from tiny_steps import SHOUT
 
 from pairforge.errors import StageError
 from pairforge.execution.inputs import FileInput, given_inputs, read_inputs, refuse_output_among_sources
+from pairforge.execution.step import Input
+from pairforge.frames import PAIR, TEXT
 
 
 @pytest.fixture
@@ -55,11 +58,24 @@ def test_output_that_links_to_a_source_is_refused(shards: Path) -> None:
 
 def test_several_sources_are_read_as_one_and_optional_roles_are_none(shards: Path) -> None:
     sources = (str(shards / "1.parquet"), str(shards / "0.parquet"))
-    read = read_inputs(SHOUT, given_inputs(SHOUT, {"texts": FileInput(sources), "others": FileInput(())}))
+    read = read_inputs(
+        SHOUT, SHOUT.options(), given_inputs(SHOUT, {"texts": FileInput(sources), "others": FileInput(())})
+    )
     assert read.frames["texts"] is not None
     assert read.frames["texts"]["text"].to_list() == ["1", "0"]
     assert read.frames["others"] is None
     assert (read.rows, read.main_rows) == ({"texts": 2}, 2)
+
+
+def test_options_decide_which_shape_is_read(tmp_path: Path) -> None:
+    wanted = Input("Texts.", (TEXT, PAIR), shapes_for=lambda options: (PAIR,) if options.mark == "?" else (TEXT,))
+    step, source = replace(SHOUT, inputs={"texts": wanted}), tmp_path / "both.parquet"
+    pl.DataFrame({"text": ["one"], "question": ["two"], "answer": ["three"]}).write_parquet(source)
+    given = {"texts": FileInput((str(source),))}
+    as_texts = read_inputs(step, step.options(), given)
+    as_pairs = read_inputs(step, step.options(mark="?"), given)
+    assert as_texts.frames["texts"].columns == ["text", "question", "answer"]
+    assert as_pairs.frames["texts"].columns == ["text", "anchor", "positive"]
 
 
 def test_unknown_role_is_refused() -> None:
