@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from pairforge.steps.merge_silver import merge_silver as merge_silver
     from pairforge.steps.mine_negatives import MineNegativesOptions as MineNegativesOptions
     from pairforge.steps.mine_negatives import mine_negatives as mine_negatives
+    from pairforge.steps.pair_texts import PairTextsOptions as PairTextsOptions
+    from pairforge.steps.pair_texts import pair_texts as pair_texts
     from pairforge.steps.propose_pairs import ProposePairsOptions as ProposePairsOptions
     from pairforge.steps.propose_pairs import propose_pairs as propose_pairs
     from pairforge.steps.sample_silver import SampleSilverOptions as SampleSilverOptions
@@ -64,6 +66,7 @@ _HOMES = {
     "pairforge.steps.convert_nli": ("ConvertNliOptions", "convert_nli"),
     "pairforge.steps.decontaminate": ("DecontaminateOptions", "decontaminate"),
     "pairforge.steps.mine_negatives": ("MineNegativesOptions", "mine_negatives"),
+    "pairforge.steps.pair_texts": ("PairTextsOptions", "pair_texts"),
     "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
     "pairforge.steps.propose_pairs": ("ProposePairsOptions", "propose_pairs"),
     "pairforge.steps.sample_silver": ("SampleSilverOptions", "sample_silver"),
@@ -91,6 +94,7 @@ __all__ = [
     "ModelRequest",
     "ModelSpec",
     "OptionsError",
+    "PairTextsOptions",
     "PairforgeError",
     "ProposePairsOptions",
     "RecipeError",
@@ -108,6 +112,7 @@ __all__ = [
     "load_encoder",
     "merge_silver",
     "mine_negatives",
+    "pair_texts",
     "propose_pairs",
     "read_frame",
     "run_recipe",

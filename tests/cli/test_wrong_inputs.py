@@ -30,6 +30,7 @@ def _lines(*rows: dict[str, object]) -> bytes:
 
 PAIRS = _parquet({"anchor": ["a?", "b?", "c?"], "positive": ["a.", "b.", "c."]})
 NLI = _lines(*({"premise": "p", "hypothesis": f"h{label}", "label": label} for label in (0, 1, 2)))
+TEXTS = _lines({"text": "one"})
 SCORED = _parquet({"sentence1": ["a", "b", "c"], "sentence2": ["d", "e", "f"], "score": [0.1, 0.5, 0.9]})
 
 
@@ -164,6 +165,32 @@ TABLE = [
     Wrong("input is output", "convert-nli nli.jsonl -o nli.jsonl --overwrite", ("nli.jsonl", "-o"), {"nli.jsonl": NLI}),
     Wrong("column flag of an input not given", "mine-negatives pairs.parquet --doc-id-column id",
           ("--doc-id-column", "--corpus"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("texts without a way to pair them", "pair-texts texts.jsonl", ("missing --by", "crops"),
+          {"texts.jsonl": TEXTS}, USAGE),
+    Wrong("option of another way", "pair-texts texts.jsonl --by twins --top-k 3",
+          ("--top-k", "--by nearest", "--by twins", "Leave it out"), {"texts.jsonl": TEXTS}, USAGE),
+    Wrong("column flag of another way", "pair-texts texts.jsonl --by twins --anchor-column text",
+          ("--anchor-column", "Leave it out"), {"texts.jsonl": TEXTS}, USAGE),
+    Wrong("model of another way", "pair-texts texts.jsonl --by crops --model m", ("--model", "Leave it out"),
+          {"texts.jsonl": TEXTS}, USAGE),
+    Wrong("similarities upside down", "pair-texts texts.jsonl --by nearest --max-similarity 0.5",
+          ("--min-similarity", "--max-similarity", "Exchange"), {"texts.jsonl": TEXTS}, USAGE),
+    Wrong("a share that is no number", "pair-texts texts.jsonl --by crops --min-crop-share nan",
+          ("--min-crop-share", "above 0", "'nan'"), {"texts.jsonl": TEXTS}, USAGE),
+    Wrong("one text for nearest", "pair-texts texts.jsonl --by nearest",
+          ("texts.jsonl", "at least 2 distinct texts", "there are 1", "more texts"), {"texts.jsonl": TEXTS}),
+    Wrong("fewer texts than random pairs", "pair-texts texts.jsonl --by tension",
+          ("texts.jsonl", "at least 8 distinct texts", "--random-pairs"), {"texts.jsonl": TEXTS}),
+    Wrong("no two columns", "pair-texts texts.jsonl --by fields", ("texts.jsonl", "'anchor'", "--anchor-column"),
+          {"texts.jsonl": TEXTS}),
+    Wrong("texts too short to pair", "pair-texts texts.jsonl --by cloze", ("1 rows", "one sentence: 1"),
+          {"texts.jsonl": TEXTS}),
+    Wrong("nothing but empty texts", "pair-texts texts.jsonl --by twins", ("2 rows", "empty text: 2"),
+          {"texts.jsonl": _lines({"text": ""}, {"text": " "})}),
+    Wrong("a null text", "pair-texts texts.jsonl --by crops", ("texts.jsonl", "'text'", "null in 1 of 2 rows"),
+          {"texts.jsonl": _lines({"text": "a"}, {"text": None})}),
+    Wrong("a column in the way", "pair-texts texts.jsonl --by twins", ("texts.jsonl", "'anchor'", "rename"),
+          {"texts.jsonl": _lines({"text": "a", "anchor": "b"})}),
     Wrong("recipe missing", "run no.toml", ("no.toml",)),
     Wrong("recipe syntax", "run r.toml", ("r.toml", "line 2"), {"r.toml": b"[stages.a]\nstep = convert-nli\n"}),
     Wrong("recipe with several faults", "run r.toml",

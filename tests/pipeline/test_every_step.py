@@ -29,6 +29,9 @@ NLI = pl.DataFrame(
 PAIRS = pl.DataFrame(
     {"anchor": [f"anchor {row}" for row in range(ROWS)], "positive": [f"right for {row}" for row in range(ROWS)]}
 ).with_columns(source=pl.int_range(ROWS))
+TEXTS = pl.DataFrame({"text": [f"premise {row} and what follows" for row in range(ROWS)]}).with_columns(
+    source=pl.int_range(ROWS)
+)
 SCORED = pl.DataFrame(
     {"sentence1": ["one cat", "two dogs", "rain"], "sentence2": ["a cat", "a car", "wind"], "score": [1.0, 0.2, 0.4]}
 )
@@ -49,6 +52,9 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "convert-nli": lambda folder, model: Trial(frames={"nli": NLI}),
     "mine-negatives": lambda folder, model: Trial(
         {"num_negatives": 2, "relative_margin": 0}, {"pairs": PAIRS}, {"encoder": (model,)}
+    ),
+    "pair-texts": lambda folder, model: Trial(
+        {"by": "nearest", "min_similarity": -1}, {"texts": TEXTS}, {"encoder": (model,)}
     ),
     "decontaminate": lambda folder, model: Trial(frames={"corpus": PAIRS, "against": PAIRS.head(3)}),
     "split-corpus": lambda folder, model: Trial({"dev": 0.2, "test": 0.2}, {"corpus": PAIRS}),
@@ -162,7 +168,7 @@ def test_part_size_never_changes_a_byte(name: str, part_rows: int, make: Callabl
     assert main_path(whole).read_bytes() == main_path(parts).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["convert-nli", "mine-negatives", "decontaminate"])
+@pytest.mark.parametrize("name", ["convert-nli", "pair-texts", "mine-negatives", "decontaminate"])
 def test_extra_columns_travel_along(name: str, make: Callable[..., Stage]) -> None:
     assert "source" in read_frame(run_stage(make(name), cache=cache_folder()).outputs["corpus"]).columns
 

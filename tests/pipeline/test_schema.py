@@ -265,3 +265,17 @@ def test_settings_change_what_is_read() -> None:
     recipe = read(text, "n=2", 's.names=["x"]', "output=elsewhere")
     assert recipe.stages[0].stage.options.model_dump() == {"first_rows": 2, "names": ("x",)}
     assert recipe.stages[0].main == Path("elsewhere/s.parquet")
+
+
+def test_options_decide_what_a_stage_reads() -> None:
+    pl.DataFrame({"title": ["t"], "body": ["b"]}).write_parquet("rows.parquet")
+    stage = '[stages.pairs]\nstep = "pair-texts"\n'
+    assert read(stage + 'by = "fields"\ntexts = "rows.parquet"').names == ["pairs"]
+    [missing] = faults(stage + 'by = "crops"\ntexts = "rows.parquet"')
+    assert "column 'text' is missing" in missing
+    [column] = faults(
+        stage + 'by = "crops"\ntexts = {source = "rows.parquet", columns = {text = "body", anchor = "title"}}'
+    )
+    assert "no column 'anchor'" in column
+    [way] = faults(stage + 'texts = {source = "rows.parquet", columns = {text = "body"}}')
+    assert "by" in way
