@@ -60,6 +60,11 @@ class VectorTable:
             vectors /= self._lengths[chosen, None]
         return vectors
 
+    def rows(self, rows: npt.NDArray[np.int64]) -> VectorTable:
+        """A table of these rows alone, in this order."""
+        lengths = None if self._lengths is None else self._lengths[rows]
+        return VectorTable(self._read, self._locations[rows], self.dimension, lengths)
+
     def unit(self) -> VectorTable:
         """The same rows, each divided by its length on reading; a zero vector stays zero.
 

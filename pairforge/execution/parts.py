@@ -56,6 +56,10 @@ class PartStore:
         kept = {"first_row": part.first_row, "rows": part.rows, "digest": digest, "ledger": ledger.to_json()}
         write_json(kept, self._ledger(part))
 
+    def read(self, part: Part) -> tuple[pl.DataFrame, Ledger]:
+        """A finished part's result and what it counted."""
+        return read_frame(self._frame(part)), Ledger.from_json(read_json(self._ledger(part))["ledger"])
+
     def keep_preparation(self, ledger: Ledger) -> None:
         """Keep what was counted before the first part."""
         write_json(ledger.to_json(), self._preparation)

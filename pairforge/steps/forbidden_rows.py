@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,10 @@ Rows = npt.NDArray[np.int64]
 
 NONE = -1
 """Stands in a table of corpus rows where there is none."""
+
+Refusal = Callable[[Rows, Rows], npt.NDArray[np.bool_]]
+
+_ATTEMPTS = 32
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,14 @@ class ForbiddenRows:
 
 
 def fill_at_random(
-    chosen: Rows, groups: Rows, forbidden: ForbiddenRows, *, seed: int, ordinals: Rows, stream: int = 0
+    chosen: Rows,
+    groups: Rows,
+    forbidden: ForbiddenRows,
+    *,
+    seed: int,
+    ordinals: Rows,
+    stream: int = 0,
+    refuses: Refusal | None = None,
 ) -> Rows:
     """Fill the empty places of each row with corpus rows drawn evenly from those allowed and not chosen yet.
 
@@ -77,18 +89,47 @@ def fill_at_random(
         seed: The stage's seed.
         ordinals: Each row's ordinal in the stage's input: with the seed and the place, it decides the draw.
         stream: Keeps two uses within one step apart.
+        refuses: Tells of rows (numbers of lines of `chosen`) and corpus rows, both (n,), which must not meet, beyond
+            what is forbidden; asked of what was drawn only.
 
     Returns:
         The same table; `NONE` remains where nothing allowed was left.
     """
     filled = chosen.copy()
-    num_allowed = forbidden.num_allowed(groups)
-    for place in range(chosen.shape[1]):
-        taken = np.where(filled == NONE, forbidden.num_rows, forbidden.place_among_allowed(groups, filled))
-        left = num_allowed - (filled != NONE).sum(axis=1)
-        drawn = (row_uniforms(seed, ordinals, place, stream=stream) * left).astype(np.int64)
-        for passed in np.sort(taken, axis=1).T:
-            drawn += drawn >= passed
-        empty = (filled[:, place] == NONE) & (left > 0)
-        filled[empty, place] = forbidden.nth_allowed(groups[empty], drawn[empty])
+    num_places = chosen.shape[1]
+    for place in range(num_places):
+        rows = np.flatnonzero(filled[:, place] == NONE)
+        for attempt in range(_ATTEMPTS if refuses else 1):
+            uniforms = row_uniforms(seed, ordinals[rows], place + attempt * num_places, stream=stream)
+            drawn = _drawn(filled[rows], groups[rows], forbidden, uniforms)
+            rows, drawn = rows[drawn != NONE], drawn[drawn != NONE]
+            taken = ~refuses(rows, drawn) if refuses else np.ones(len(rows), dtype=np.bool_)
+            filled[rows[taken], place] = drawn[taken]
+            rows = rows[~taken]
+        if refuses and len(rows):
+            uniforms = row_uniforms(seed, ordinals[rows], place + _ATTEMPTS * num_places, stream=stream)
+            for row, uniform in zip(rows.tolist(), uniforms.tolist(), strict=True):
+                left = _allowed_to(row, filled[row], groups[row : row + 1], forbidden, refuses)
+                filled[row, place] = left[int(uniform * len(left))] if len(left) else NONE
     return filled
+
+
+def _drawn(filled: Rows, groups: Rows, forbidden: ForbiddenRows, uniforms: npt.NDArray[np.float64]) -> Rows:
+    """One allowed corpus row a line that the line does not hold yet, as the line's uniform number says."""
+    left = forbidden.num_allowed(groups) - (filled != NONE).sum(axis=1)
+    nth = (uniforms * left).astype(np.int64)
+    held = np.where(filled == NONE, forbidden.num_rows, forbidden.place_among_allowed(groups, filled))
+    for passed in np.sort(held, axis=1).T:
+        nth += nth >= passed
+    drawn = np.full(len(filled), NONE)
+    some = left > 0
+    drawn[some] = forbidden.nth_allowed(groups[some], nth[some])
+    return drawn
+
+
+def _allowed_to(row: int, held: Rows, group: Rows, forbidden: ForbiddenRows, refuses: Refusal) -> Rows:
+    """Every corpus row that one row may still be given: for one whose draws were refused again and again."""
+    nth = np.arange(int(forbidden.num_allowed(group)[0]))
+    allowed = forbidden.nth_allowed(np.repeat(group, len(nth)), nth)
+    allowed = allowed[~np.isin(allowed, held)]
+    return allowed[~refuses(np.full(len(allowed), row), allowed)]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from pairforge.cli.parameters import ValueForm, field_help, validated, value_form
 from pairforge.errors import OptionsError
-from pairforge.steps.mining_options import MineNegativesOptions
+from pairforge.steps.mining.options import MineNegativesOptions
 
 
 class _Options(BaseModel):

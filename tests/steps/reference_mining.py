@@ -6,8 +6,9 @@ rank, and the first that nothing speaks against are taken.
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,8 +97,15 @@ def mine(
     text_vectors: npt.NDArray[np.float32],
     rules: Rules,
     judged: Sequence[tuple[str, str]] = (),
+    *,
+    refused: Callable[[int, int], bool] = lambda row, text: False,
+    max_uses: float = math.inf,
 ) -> list[Found]:
-    """Args are row by row: vectors of unit length of the pairs' anchors and positives, and of the distinct texts."""
+    """Args are row by row: vectors of unit length of the pairs' anchors and positives, and of the distinct texts.
+
+    `refused` says of a row and a text, by their numbers, that the one must not serve the other.
+    """
+    uses = [0] * len(texts)
     right = forbidden_forms(pairs, judged)
     forms = [same_form(text) for text in texts]
     found = []
@@ -109,7 +117,11 @@ def mine(
         for rank, candidate in enumerate(ranked[: rules.max_rank].tolist(), start=1):
             if rank < rules.min_rank or forms[candidate] in right[same_form(anchor)]:
                 continue
+            if refused(row, candidate) or uses[candidate] >= max_uses:
+                continue
             if rules.allow(float(similarities[candidate]), own) and len(negatives) < rules.num_negatives:
                 negatives.append(candidate)
+        for negative in negatives:
+            uses[negative] += 1
         found.append(Found(negatives, own, similarities, rules.thresholds(own), rules.max_rank))
     return found

@@ -17,36 +17,8 @@ from pairforge.models import Floats, Side
 from pairforge.steps.mine_negatives import STEP, MineNegativesOptions, mine_negatives
 from tests.fakes import TableEncoder
 from tests.steps import reference_mining as reference
+from tests.steps.mining_trials import WORDS, corpora, encoder_of, frame_of, mined, pairs_of
 
-WORDS = [
-    "cat", "Cat.", "CAT", "dog", "a dog", "A  dog.", "sun", "moon", "", " ", ".", "é", "e\u0301", "É.", "naïve", "ß",
-    "日本", "日本。", "🙂", "one", "two", "three", "four", "five", "six",
-]  # fmt: skip
-
-
-def encoder_of(texts: Sequence[str] = WORDS, seed: int = 0, dimension: int = 5) -> TableEncoder:
-    vectors = np.random.default_rng(seed).normal(size=(len(texts), dimension)).astype(np.float32)
-    return TableEncoder(dict(zip(texts, vectors.tolist(), strict=True)))
-
-
-def frame_of(pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:
-    return pl.DataFrame(pairs, schema={"anchor": pl.String, "positive": pl.String}, orient="row")
-
-
-def mined(
-    pairs: pl.DataFrame, corpus: pl.DataFrame | None = None, qrels: pl.DataFrame | None = None, **options: object
-) -> tuple[pl.DataFrame, Ledger]:
-    context = StepContext()
-    encoder = options.pop("encoder", None) or encoder_of()
-    made = mine_negatives(
-        pairs, corpus, qrels, encoder=encoder, options=MineNegativesOptions(**options), context=context
-    )
-    return made, context.ledger
-
-
-texts = st.sampled_from(WORDS)
-pairs_of = st.lists(st.tuples(texts, texts), min_size=1, max_size=12)
-corpora = st.lists(texts, min_size=1, max_size=30)
 bounds = st.none() | st.floats(-0.9, 0.9)
 margins = st.none() | st.floats(0, 0.6)
 

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from pairforge.frames import LABELLED_LIST, LABELLED_PAIR, N_TUPLE, SCORED_LIST, TRIPLET, FrameContract
-from pairforge.models import Floats
-from pairforge.steps.forbidden_rows import NONE, Rows
-from pairforge.steps.mining_options import MineNegativesOptions
+from pairforge.steps.forbidden_rows import NONE
+from pairforge.steps.mining.options import MineNegativesOptions
+from pairforge.steps.mining.selection import Chosen
 
 _POSITIVE = -2
 
@@ -21,42 +21,29 @@ class Mined:
     """Some pairs and their negatives.
 
     Args:
-        pairs: anchor, positive and what travels with them.
+        pairs: anchor, positive and what travels with them, a row for each line of `chosen`.
         texts: The corpus' distinct texts.
-        negatives: Rows of `texts`, int64 (pairs, num_negatives), `NONE` where there is none.
-        positive_similarities: Cosines with the anchor, float32 (pairs,); NaN if not looked at.
-        negative_similarities: The same of the negatives, float32 (pairs, num_negatives).
+        chosen: The negatives.
     """
 
     pairs: pl.DataFrame
     texts: pl.Series
-    negatives: Rows
-    positive_similarities: Floats
-    negative_similarities: Floats
-
-    def only(self, rows: Rows) -> Mined:
-        """These rows of it."""
-        return Mined(
-            self.pairs[rows],
-            self.texts,
-            self.negatives[rows],
-            self.positive_similarities[rows],
-            self.negative_similarities[rows],
-        )
+    chosen: Chosen
 
     def listed(self, *, with_positive: bool) -> pl.DataFrame:
         """A line for each negative, by pair: row (of `pairs`), text, label, similarity; the positive before them."""
         first = np.full((self.pairs.height, int(with_positive)), _POSITIVE)
-        table = np.hstack((first, self.negatives))
+        table = np.hstack((first, self.chosen.negatives))
         rows, places = np.nonzero(table != NONE)
-        chosen = table[rows, places]
-        similarities = np.hstack((self.positive_similarities[:, None][:, : first.shape[1]], self.negative_similarities))
-        is_positive = pl.Series(chosen == _POSITIVE)
+        listed = table[rows, places]
+        own = self.chosen.positive_similarities[:, None][:, : first.shape[1]]
+        similarities = np.hstack((own, self.chosen.similarities))
+        is_positive = pl.Series(listed == _POSITIVE)
         positives = self.pairs["positive"].gather(rows)
         return pl.DataFrame(
             {
                 "row": rows,
-                "text": positives.zip_with(is_positive, self.texts.gather(np.maximum(chosen, 0))),
+                "text": positives.zip_with(is_positive, self.texts.gather(np.maximum(listed, 0))),
                 "label": is_positive.cast(pl.Int64),
                 "similarity": similarities[rows, places],
             }
@@ -71,7 +58,7 @@ def contract_of(options: MineNegativesOptions) -> FrameContract:
 
 
 def columns_of(options: MineNegativesOptions) -> tuple[list[str], list[str]]:
-    """The columns that stand before those that travel along, and the similarities behind them."""
+    """The columns that stand before those that travel along, and those behind them."""
     numbers = range(1, options.num_negatives + 1)
     first, scores = {
         "triplet": (["anchor", "positive", "negative"], ["positive_similarity", "negative_similarity"]),
@@ -82,7 +69,7 @@ def columns_of(options: MineNegativesOptions) -> tuple[list[str], list[str]]:
         "labelled-pair": (["sentence1", "sentence2", "label"], ["similarity"]),
         "labelled-list": (["query", "documents", "scores" if options.with_scores else "labels"], []),
     }[options.output_format]
-    return first, scores if options.with_scores else []
+    return first, [*(scores if options.with_scores else []), *(["band"] if options.band else [])]
 
 
 def in_format(mined: Mined, extra: Sequence[str], options: MineNegativesOptions) -> pl.DataFrame:
@@ -90,10 +77,13 @@ def in_format(mined: Mined, extra: Sequence[str], options: MineNegativesOptions)
 
     A format of several rows a pair keeps the pairs' order, and within a pair the negatives'.
     """
-    first, scores = columns_of(options)
+    first, last = columns_of(options)
     made = _FORMATS[options.output_format](mined)
+    if options.band:
+        bands = pl.Series(options.band).gather(mined.chosen.bands)
+        made = made.with_columns(band=bands.gather(made["row"]))
     # Side by side, not joined: a column that travels may bear the name of one that is not written this time.
-    parts = [made.select(first), mined.pairs[made["row"]].select(extra), made.select(scores)]
+    parts = [made.select(first), mined.pairs[made["row"]].select(extra), made.select(last)]
     return pl.concat([part for part in parts if part.width], how="horizontal")
 
 
@@ -104,20 +94,20 @@ def _triplets(mined: Mined) -> pl.DataFrame:
         mined.pairs["anchor"].gather(listed["row"]).alias("anchor"),
         mined.pairs["positive"].gather(listed["row"]).alias("positive"),
         pl.col("text").alias("negative"),
-        pl.Series("positive_similarity", mined.positive_similarities).gather(listed["row"]),
+        pl.Series("positive_similarity", mined.chosen.positive_similarities).gather(listed["row"]),
         pl.col("similarity").alias("negative_similarity"),
     )
 
 
 def _n_tuples(mined: Mined) -> pl.DataFrame:
-    texts = {f"negative_{place + 1}": mined.texts.gather(rows) for place, rows in enumerate(mined.negatives.T)}
+    texts = {f"negative_{place + 1}": mined.texts.gather(rows) for place, rows in enumerate(mined.chosen.negatives.T)}
     return mined.pairs.select(
         pl.int_range(pl.len()).alias("row"),
         "anchor",
         "positive",
         **texts,
-        positive_similarity=pl.Series(mined.positive_similarities),
-        negative_similarities=pl.Series(mined.negative_similarities).arr.to_list(),
+        positive_similarity=pl.Series(mined.chosen.positive_similarities),
+        negative_similarities=pl.Series(mined.chosen.similarities).arr.to_list(),
     )
 
 

@@ -1,0 +1,200 @@
+"""What all pairs of one run of mining share: closed positives, vectors, and what speaks against a text beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from pairforge.engines.search import similarities
+from pairforge.engines.tables import VectorTable
+from pairforge.errors import FrameError, OptionsError
+from pairforge.execution.step import StepContext
+from pairforge.models import Encoder, Floats, Side
+from pairforge.steps.forbidden_rows import ForbiddenRows, Rows
+from pairforge.steps.mining.collection import Collection, numbered
+from pairforge.steps.mining.labels import same_label
+from pairforge.steps.mining.members import Members
+from pairforge.steps.mining.options import CorpusOptions
+from pairforge.steps.mining.relations import KnownPositive, NearDuplicate, Relation, SameLabel
+
+_PAIRS_AT_ONCE = 2**18
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of unit length, and which of them each pair needs.
+
+    Args:
+        anchors: Of the distinct anchors.
+        positives: Of the distinct positives.
+        corpus: Of the corpus' distinct texts.
+        right: Of the texts that are right for some anchor, if near-duplicates of them are looked for.
+        anchor_rows: Each pair's row of `anchors`.
+        positive_rows: Each pair's row of `positives`.
+    """
+
+    anchors: VectorTable
+    positives: VectorTable
+    corpus: VectorTable
+    right: VectorTable
+    anchor_rows: Rows
+    positive_rows: Rows
+
+    def positive_similarities(self, ordinals: Rows) -> Floats:
+        """The cosine of these pairs' anchors with their own positives, float32, shape (pairs,)."""
+        return similarities(self.anchors, self.anchor_rows[ordinals], self.positives, self.positive_rows[ordinals])
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the parts of one run of mining share.
+
+    Args:
+        texts: The corpus' distinct texts.
+        groups: Each pair's group: pairs whose anchors are the same text are one.
+        forbidden: The texts that are never a group's negatives.
+        vectors: None if no similarity is looked at.
+        refused: Reason → the relation in which a text never serves a pair; the known positives first.
+        preferred: The relation in which a text serves before all others, if there is one.
+        quantiles: Quantile → that one of all pairs' cosines of anchor and own positive.
+    """
+
+    texts: pl.Series
+    groups: Rows
+    forbidden: ForbiddenRows
+    vectors: Vectors | None
+    refused: Mapping[str, Relation]
+    preferred: Relation | None = None
+    quantiles: Mapping[float, float] = field(default_factory=dict)
+
+    @property
+    def num_pairs(self) -> int:
+        """Pairs there are."""
+        return len(self.groups)
+
+    def refusing(self, reason: str, relation: Relation) -> Prepared:
+        """The same with one more relation that refuses a text."""
+        return replace(self, refused={**self.refused, reason: relation})
+
+    def with_quantiles(self, levels: Iterable[float]) -> Prepared:
+        """The same with these quantiles of the positives' cosines.
+
+        Each is one of the cosines, not a value between two: a monotone change of all cosines changes no choice.
+        """
+        vectors = _needed(self.vectors)
+        starts = range(0, self.num_pairs, _PAIRS_AT_ONCE)
+        ordinals = (np.arange(start, min(start + _PAIRS_AT_ONCE, self.num_pairs)) for start in starts)
+        cosines = np.concatenate([vectors.positive_similarities(some) for some in ordinals])
+        found = {level: float(np.quantile(cosines, level, method="inverted_cdf")) for level in levels}
+        return replace(self, quantiles=found)
+
+
+def prepare_mining(
+    collection: Collection,
+    options: CorpusOptions,
+    *,
+    encoder: Encoder | None,
+    needs_encoder: bool,
+    context: StepContext,
+) -> Prepared:
+    """Encode every text once and find what speaks against texts, whatever their rank and cosine.
+
+    Args:
+        collection: Pairs and corpus.
+        options: Near-duplicates and groups.
+        encoder: May be None if it is not needed.
+        needs_encoder: Whether similarities are looked at or written.
+        context: The cache for vectors.
+
+    Raises:
+        FrameError: a column is missing.
+        OptionsError: an encoder is needed, and there is none.
+    """
+    refused: dict[str, Relation] = {"known positives": KnownPositive(collection.groups, collection.forbidden)}
+    preferred: Relation | None = None
+    if options.group_column is not None:
+        own_group = same_label(collection, options.group_column, "--group-column")
+        if options.group == "prefer":
+            preferred = own_group
+        else:
+            refused["of the anchor's group"] = own_group
+    threshold = options.near_duplicate_similarity
+    right_texts, right_rows = collection.right_texts() if threshold is not None else (collection.texts[:0], None)
+    vectors = _encoded(collection, right_texts, encoder, context) if needs_encoder else None
+    if threshold is not None and vectors is not None and right_rows is not None:
+        near = NearDuplicate(collection.groups, right_rows, vectors.right, vectors.corpus, threshold)
+        refused["near-duplicates of known positives"] = near
+    return Prepared(collection.texts, collection.groups, collection.forbidden, vectors, refused, preferred)
+
+
+def same_cluster(prepared: Prepared, num_clusters: int, *, seed: int, context: StepContext) -> SameLabel:
+    """Which texts lie in a cluster in which an anchor or one of its pairs' positives lies.
+
+    The clusters are those of k-means over the texts' vectors; anchors and positives lie in the one nearest to them.
+
+    Raises:
+        FrameError: there are fewer texts than clusters.
+    """
+    from pairforge.engines.clusters import assigned, k_means  # noqa: PLC0415 - only where clusters are wanted
+
+    vectors = _needed(prepared.vectors)
+    num_texts = len(vectors.corpus)
+    if num_texts < num_clusters:
+        raise FrameError(
+            f"corpus: {num_texts:,} distinct texts are too few for {num_clusters:,} clusters. Lower --clusters."
+        )
+    centroids = k_means(vectors.corpus, num_clusters, seed=seed, progress=context.progress)
+    of_pairs = np.concatenate(
+        [
+            assigned(vectors.anchors, centroids)[vectors.anchor_rows],
+            assigned(vectors.positives, centroids)[vectors.positive_rows],
+        ]
+    )
+    return SameLabel(
+        prepared.groups,
+        Members.of(np.tile(prepared.groups, 2), of_pairs, int(prepared.groups.max(initial=-1)) + 1),
+        Members(np.arange(num_texts + 1), assigned(vectors.corpus, centroids)),
+    )
+
+
+def refuse_too_few_texts(collection: Collection, num_negatives: int) -> None:
+    """Refuse a corpus that cannot hold so many negatives beside the positive.
+
+    Raises:
+        FrameError: it cannot.
+    """
+    if len(collection.texts) <= num_negatives:
+        raise FrameError(
+            f"{'pairs' if collection.corpus is None else 'corpus'}: {len(collection.texts):,} distinct texts are too "
+            f"few to find {num_negatives} negatives that are not the positive. Give a larger --corpus or a lower "
+            "--num-negatives."
+        )
+
+
+def _encoded(collection: Collection, right_texts: pl.Series, encoder: Encoder | None, context: StepContext) -> Vectors:
+    from pairforge.engines.vectors import VectorStore  # noqa: PLC0415 - only where vectors are needed
+
+    if encoder is None:
+        raise OptionsError("Strategy 'semi-hard' and scores need an encoder. Name a model, or use strategy 'easy'.")
+    anchors, anchor_rows = numbered(collection.pairs["anchor"])
+    positives, positive_rows = numbered(collection.pairs["positive"])
+    documents = {"positives": positives, "corpus": collection.texts, "right": right_texts}
+    store = VectorStore(context.cache / "vectors")
+    # All documents in one call: their batches are planned together, and what stands in several is encoded once.
+    wanted = {Side.QUERY: anchors.to_list(), Side.DOCUMENT: [text for texts in documents.values() for text in texts]}
+    tables = store.tables(encoder, wanted, context.progress)
+    ends = np.cumsum([0, *map(len, documents.values())])
+    parts = {
+        name: tables[Side.DOCUMENT].rows(np.arange(start, end)).unit()
+        for name, start, end in zip(documents, ends[:-1], ends[1:], strict=True)
+    }
+    return Vectors(anchors=tables[Side.QUERY].unit(), **parts, anchor_rows=anchor_rows, positive_rows=positive_rows)
+
+
+def _needed(vectors: Vectors | None) -> Vectors:
+    if vectors is None:
+        raise OptionsError("Similarities need an encoder. Name a model.")
+    return vectors
