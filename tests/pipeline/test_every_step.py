@@ -29,7 +29,7 @@ NLI = pl.DataFrame(
 PAIRS = pl.DataFrame(
     {"anchor": [f"anchor {row}" for row in range(ROWS)], "positive": [f"right for {row}" for row in range(ROWS)]}
 ).with_columns(source=pl.int_range(ROWS))
-TEXTS = pl.DataFrame({"text": [f"premise {row} and what follows" for row in range(ROWS)]}).with_columns(
+PLAIN = pl.DataFrame({"text": [f"premise {row} and what follows" for row in range(ROWS)]}).with_columns(
     source=pl.int_range(ROWS)
 )
 SCORED = pl.DataFrame(
@@ -54,7 +54,7 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
         {"num_negatives": 2, "relative_margin": 0}, {"pairs": PAIRS}, {"encoder": (model,)}
     ),
     "pair-texts": lambda folder, model: Trial(
-        {"by": "nearest", "min_similarity": -1}, {"texts": TEXTS}, {"encoder": (model,)}
+        {"by": "nearest", "min_similarity": -1}, {"texts": PLAIN}, {"encoder": (model,)}
     ),
     "decontaminate": lambda folder, model: Trial(frames={"corpus": PAIRS, "against": PAIRS.head(3)}),
     "split-corpus": lambda folder, model: Trial({"dev": 0.2, "test": 0.2}, {"corpus": PAIRS}),
