@@ -8,7 +8,7 @@ from pairforge.engines.configuration import ModelConfiguration
 from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import ModelError
 from pairforge.models import ModelSpec
-from pairforge.training.losses import BaseKind
+from pairforge.training.kinds import BaseKind, TrainedKind
 
 _OTHER_MODELS = {
     "CrossEncoder": "a cross-encoder, which scores pairs",
@@ -20,38 +20,39 @@ _LATER_MODULES = {
 }  # fmt: skip
 """Modules that work on vectors: a model that begins with one cannot read text."""
 
+_WANTED = {
+    TrainedKind.ENCODER: "name a sentence encoder with --model",
+    TrainedKind.CROSS_ENCODER: "name a transformer encoder or a cross-encoder with --model",
+}
 
-def base_kind(spec: ModelSpec) -> BaseKind:
-    """How the model turns tokens into a vector.
+
+def base_kind(spec: ModelSpec, trained: TrainedKind) -> BaseKind:
+    """How the model that a training starts from reads its tokens.
 
     Raises:
-        ModelError: the model has no folder, is no sentence encoder, or reads no text.
+        ModelError: the model has no folder, reads no text, or is none that this kind of model can start from.
     """
     folder = model_folder(spec)
-    modules = _modules(spec, folder)
-    if modules is None:
-        return BaseKind.TRANSFORMER
-    first = modules[0].rsplit(".", 1)[-1] if modules else "no module"
-    if first in _LATER_MODULES or not modules:
-        raise ModelError(
-            f"{spec.name}: the model begins with {first}, so it cannot read text; name a sentence encoder with --model."
-        )
-    if first in ("Router", "Asym"):
-        raise ModelError(f"{spec.name}: the model routes queries and documents to two encoders; name one with --model.")
-    return BaseKind.STATIC if first == "StaticEmbedding" else BaseKind.TRANSFORMER
-
-
-def _modules(spec: ModelSpec, folder: Path) -> tuple[str, ...] | None:
-    """Module class names in order; None for a plain transformer, which gets mean pooling."""
     configuration = ModelConfiguration(folder)
+    fault = _fault(folder, configuration, trained)
+    if fault is not None:
+        raise ModelError(f"{spec.name}: {fault}; {_WANTED[trained]}.")
+    return BaseKind.STATIC if configuration.is_static else BaseKind.TRANSFORMER
+
+
+def _fault(folder: Path, configuration: ModelConfiguration, trained: TrainedKind) -> str | None:
     other = _OTHER_MODELS.get(configuration.model_type)
-    if other:
-        raise ModelError(f"{spec.name}: the model is {other}; name a sentence encoder with --model.")
-    if (folder / "modules.json").exists():
-        return configuration.module_types
-    if not (folder / "config.json").exists():
-        raise ModelError(
-            f"{spec.name}: {folder} holds neither modules.json nor config.json, so it is no model; "
-            "name a model folder with --model."
-        )
+    if other and not (configuration.is_cross_encoder and trained is TrainedKind.CROSS_ENCODER):
+        return f"the model is {other}"
+    if not (folder / "modules.json").exists():
+        # A plain transformer will do: an encoder that starts from it gets mean pooling.
+        is_model = (folder / "config.json").exists()
+        return None if is_model else f"{folder} holds neither modules.json nor config.json, so it is no model"
+    first = configuration.module_types[0].rsplit(".", 1)[-1] if configuration.module_types else "no module"
+    if first in _LATER_MODULES or not configuration.module_types:
+        return f"the model begins with {first}, so it cannot read text"
+    if first in ("Router", "Asym"):
+        return "the model routes queries and documents to two encoders"
+    if configuration.is_static and trained is TrainedKind.CROSS_ENCODER:
+        return "the model is static: it reads each text by itself, and a cross-encoder reads two together"
     return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,16 @@ import numpy.typing as npt
 import polars as pl
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
-Codes = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64]
+Batches = list[list[int]]
+Cut = Callable[[Numbers, int], Batches]
+"""Cuts rows, as they are drawn, into batches of at most that many."""
 
 _OWN_TEXTS = 2  # anchor and positive; what follows is negative
+_BATCHES_SORTED_TOGETHER = 16
 
 
-def text_codes(rows: pl.DataFrame) -> Codes:
+def text_codes(rows: pl.DataFrame) -> Numbers:
     """One number for each text, shape (rows, text columns); texts that differ in case or outer blanks share one."""
     columns = [
         rows[name].str.strip_chars().str.to_lowercase() for name in rows.columns if rows[name].dtype == pl.String
@@ -25,36 +30,77 @@ def text_codes(rows: pl.DataFrame) -> Codes:
     return stacked.to_numpy().reshape(len(columns), rows.height).T
 
 
-class EpochBatches(DefaultBatchSampler):  # type: ignore[misc] # its base is untyped
-    """Shuffled batches, rows / batch_size of them; with codes, no two rows of a batch clash (`distinct_batches`).
+def text_lengths(rows: pl.DataFrame) -> Numbers:
+    """Characters of each row's texts together, shape (rows,)."""
+    lengths = rows.select(pl.sum_horizontal(pl.col(pl.String).str.len_chars()))
+    return lengths.to_series().cast(pl.Int64).to_numpy()
 
-    Where texts repeat so much that such batches are more, the small last ones are dropped: `left_out` counts their
-    rows in the last epoch.
+
+def cut_in_order(order: Numbers, batch_size: int) -> Batches:
+    """Batches of rows as they are drawn."""
+    return [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
+
+
+def cut_distinct(codes: Numbers) -> Cut:
+    """Cuts `distinct_batches` of rows with these text codes."""
+    return partial(distinct_batches, codes=codes)
+
+
+def cut_by_length(lengths: Numbers) -> Cut:
+    """Cuts `batches_of_like_length` of rows with these lengths."""
+    return partial(batches_of_like_length, lengths=lengths)
+
+
+class EpochBatches(DefaultBatchSampler):  # type: ignore[misc] # its base is untyped
+    """The batches of an epoch, rows / batch_size of them, cut from the rows in an order drawn anew each time.
+
+    Where a cut leaves more batches than that, the last ones are dropped: `left_out` counts their rows in the last
+    epoch.
 
     sentence-transformers' own samplers go on drawing from one generator, so that an epoch resumed in the middle of
     a run meets another order, and look every row up in the dataset for its texts.
     """
 
-    def __init__(self, dataset: Any, batch_size: int, *, seed: int, codes: Codes | None = None) -> None:
+    def __init__(self, dataset: Any, batch_size: int, *, seed: int, cut: Cut = cut_in_order) -> None:
         super().__init__(dataset, batch_size=batch_size, drop_last=False, seed=seed)
         self.rows = len(dataset)
-        self.codes = codes
         self.left_out = 0
+        self._cut = cut
 
     def __len__(self) -> int:
         return math.ceil(self.rows / int(self.batch_size))
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.rows)
-        if self.codes is None:
-            yield from (order[i : i + self.batch_size].tolist() for i in range(0, self.rows, self.batch_size))
-        else:
-            batches = distinct_batches(order, self.codes, self.batch_size)[: len(self)]
-            self.left_out = self.rows - sum(map(len, batches))
-            yield from batches
+        batches = self._cut(order, self.batch_size)[: len(self)]
+        self.left_out = self.rows - sum(map(len, batches))
+        yield from batches
 
 
-def distinct_batches(order: npt.NDArray[np.int64], codes: Codes, batch_size: int) -> list[list[int]]:
+def batches_of_like_length(order: Numbers, batch_size: int, lengths: Numbers) -> Batches:
+    """Batches that need little padding: each is cut from sixteen batches' rows sorted by length.
+
+    Rows meet others of their length, not always the same ones, and short and long batches follow each other at random.
+
+    Args:
+        order: Rows as they are drawn.
+        batch_size: Rows in a full batch.
+        lengths: A length for each row, shape (rows,).
+    """
+    together = _BATCHES_SORTED_TOGETHER * batch_size
+    batches: Batches = []
+    for start in range(0, len(order), together):
+        drawn = order[start : start + together]
+        by_length = np.argsort(
+            -lengths[drawn], kind="stable"
+        )  # the longest first: a last, small batch is of short ones
+        cut = cut_in_order(by_length, batch_size)
+        # The draw of a batch's first row is as good as any for the batch: sorted by it, batches stand at random.
+        batches += [drawn[batch].tolist() for batch in sorted(cut, key=lambda batch: batch[0])]
+    return batches
+
+
+def distinct_batches(order: Numbers, batch_size: int, codes: Numbers) -> Batches:
     """Batches filled in the given order of rows, in which no row's anchor or positive is a text of another row.
 
     A loss that ranks against the batch would push such a text away from where it belongs. Rows may share a negative:
@@ -63,10 +109,10 @@ def distinct_batches(order: npt.NDArray[np.int64], codes: Codes, batch_size: int
 
     Args:
         order: Rows as they shall be drawn.
-        codes: Texts of each row as numbers: anchor, positive, negatives; shape (rows, texts).
         batch_size: Rows in a full batch.
+        codes: Texts of each row as numbers: anchor, positive, negatives; shape (rows, texts).
     """
-    batches: list[list[int]] = []
+    batches: Batches = []
     next_open: list[int] = []
     last_with_text: dict[int, int] = {}
     last_with_own: dict[int, int] = {}

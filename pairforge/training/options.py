@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from pairforge.execution.step import SeededOptions
-from pairforge.training.losses import FULL_NAMES, LOSSES
+from pairforge.training.kinds import TrainedKind
+from pairforge.training.losses import FULL_NAMES, LOSSES, losses_of
 
 LossName = Annotated[
     Literal[
@@ -22,6 +23,10 @@ LossName = Annotated[
         "cosine",
         "cosent",
         "softmax",
+        "binary-cross-entropy",
+        "bce",
+        "cross-entropy",
+        "ce",
     ],
     AfterValidator(lambda name: FULL_NAMES.get(name, name)),
 ]
@@ -31,10 +36,14 @@ LossName = Annotated[
 class TrainOptions(SeededOptions):
     """How a model is trained."""
 
+    kind: Annotated[
+        Literal["encoder", "cross-encoder"],
+        Field(description="encoder: gives each text a vector; cross-encoder: reads two texts at once and scores them."),
+    ] = "encoder"
     loss: Annotated[
         LossName,
-        Field(description="What to learn; auto chooses by the corpus' shape: positives mnr, scores cosent, labels 0/1 "
-                          "contrastive, NLI softmax."),
+        Field(description="What to learn; auto chooses by the corpus' shape. For encoders: positives mnr, scores "
+                          "cosent, labels 0/1 contrastive, NLI softmax; for cross-encoders: NLI ce, all else bce."),
     ] = "auto"  # fmt: skip
     epochs: Annotated[float, Field(gt=0, description="Times the corpus is gone through; may be a fraction.")] = 1.0
     max_steps: Annotated[
@@ -85,10 +94,23 @@ class TrainOptions(SeededOptions):
         Field(description="Where a loss takes its negatives from the batch, never put two rows in one of which one's "
                           "anchor or positive stands in the other."),
     ] = True  # fmt: skip
+    group_by_length: Annotated[
+        bool,
+        Field(description="Where a loss looks at each row by itself and the model pads its texts, put rows of like "
+                          "length in one batch: less padding, more speed."),
+    ] = True  # fmt: skip
     eval_steps: Annotated[
         int | None,
-        Field(ge=1, description="Steps between two scores on the dev pairs; a tenth of the run if not given."),
+        Field(ge=1, description="Steps between two scores on the dev rows; a tenth of the run if not given."),
     ] = None
+    patience: Annotated[
+        int | None,
+        Field(ge=1, description="Stop after this many dev scores in a row without a gain; never if not given."),
+    ] = None
+    restarts: Annotated[
+        int,
+        Field(ge=1, description="Trainings from seeds of their own, of which the best on the dev rows is kept."),
+    ] = 1
     save_steps: Annotated[
         int | None,
         Field(ge=1, description="Steps between two checkpoints to resume from; one every five minutes if not given."),
@@ -102,7 +124,12 @@ class TrainOptions(SeededOptions):
 
     @model_validator(mode="after")
     def _only_what_the_loss_uses(self) -> TrainOptions:
-        for option in LOSSES[self.loss].without_effect(self) if self.loss != "auto" else ():
+        if self.loss == "auto":
+            return self
+        if LOSSES[self.loss].trains != self.kind:
+            own = ", ".join(loss.name for loss in losses_of(TrainedKind(self.kind)))
+            raise ValueError(f"the {self.loss} loss trains no {self.kind} (its losses: {own}); change kind or loss")
+        for option in LOSSES[self.loss].without_effect(self):
             has = ", ".join(sorted(parameter.option for parameter in LOSSES[self.loss].parameters))
             raise ValueError(f"the {self.loss} loss has no {option} (it has: {has or 'none to set'})")
         return self

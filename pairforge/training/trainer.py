@@ -1,22 +1,21 @@
-"""sentence-transformers' trainer, so that a killed run goes on exactly where it was, quietly."""
+"""sentence-transformers' trainers, so that a killed run goes on exactly where it was, quietly."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
-from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
+from sentence_transformers.base.trainer import BaseTrainer
 from transformers import TrainerCallback
 
 from pairforge.errors import ModelError
-from pairforge.training.batches import Codes, EpochBatches
+from pairforge.training.batches import Cut, EpochBatches
 from pairforge.training.checkpoints import mark_complete, notes_of, step_of
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300
@@ -26,15 +25,17 @@ _HEAD_FILE = "loss.safetensors"
 _BEST_FILE = "best.safetensors"
 
 
-class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc] # its base is untyped
+class ExactTrainer(BaseTrainer):  # type: ignore[misc] # its base is untyped
     """Trains on `EpochBatches`, stops at a loss that is no number, and checkpoints all that a resumed run needs.
+
+    To be mixed into the library's trainer of one kind of model.
 
     sentence-transformers leaves the loss's own parameters out of its checkpoints, counts a checkpoint that a kill
     cut short, and writes a model card with each.
     """
 
-    def __init__(self, *, codes: Codes | None, watch: RunWatch, **arguments: Any) -> None:
-        self._codes = codes
+    def __init__(self, *, cut: Cut, watch: RunWatch, **arguments: Any) -> None:
+        self._cut = cut
         self._watch = watch
         self._batches: EpochBatches | None = None
         self._recent_losses: deque[torch.Tensor] = deque(maxlen=_RECENT_STEPS)
@@ -55,7 +56,7 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc] # its base
 
     def get_batch_sampler(self, dataset: Any, batch_size: int, *unused: Any, **also_unused: Any) -> EpochBatches:
         """The batches of the epoch that `set_epoch` names."""
-        self._batches = EpochBatches(dataset, batch_size, seed=self.args.seed, codes=self._codes)
+        self._batches = EpochBatches(dataset, batch_size, seed=self.args.seed, cut=self._cut)
         return self._batches
 
     def training_step(self, *arguments: Any, **keywords: Any) -> torch.Tensor:
@@ -71,17 +72,27 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc] # its base
             )
         return loss
 
-    def run(self, checkpoint: Path | None) -> None:
-        """Train to the end, from a checkpoint if there is one; the library would train on from one of the last step."""
-        if checkpoint is not None and step_of(checkpoint) >= self.args.max_steps:
+    def run(self, checkpoint: Path | None) -> int:
+        """Train to the end, from a checkpoint if there is one, and give the steps that were trained.
+
+        The library would train on from a checkpoint of the last step, or of the step at which patience ran out.
+        """
+        if checkpoint is not None and self._is_last(checkpoint):
             self._load_from_checkpoint(str(checkpoint))
+            steps = step_of(checkpoint)
         else:
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+            steps = self.state.global_step
         if not all(torch.isfinite(weights).all() for weights in self.model.parameters()):
             raise ModelError(
-                f"weights are no numbers after {self.args.max_steps:,} steps, learning rate "
+                f"weights are no numbers after {steps:,} steps, learning rate "
                 f"{self.args.learning_rate:g}; lower the rate with --learning-rate or train with --precision fp32."
             )
+        return steps
+
+    def _is_last(self, checkpoint: Path) -> bool:
+        self._watch.recall(notes_of(checkpoint))
+        return step_of(checkpoint) >= self.args.max_steps or self._watch.out_of_patience
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
@@ -105,27 +116,33 @@ class ExactTrainer(SentenceTransformerTrainer):  # type: ignore[misc] # its base
         if (checkpoint / _BEST_FILE).exists():
             self._watch.best_weights = load_file(checkpoint / _BEST_FILE)
         notes = notes_of(checkpoint)
-        self._watch.dev_scores = {int(step): score for step, score in notes["dev_scores"].items()}
+        self._watch.recall(notes)
         self._recent_losses.extend(torch.tensor(loss) for loss in notes["losses"])
 
 
 class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
-    """Shows progress, scores the dev pairs and keeps the best weights, and asks for a checkpoint now and then.
+    """Shows progress, scores the dev rows and keeps the best weights, and asks for a checkpoint now and then.
 
     Args:
         advance: Called with the steps done since the last call.
-        dev: Scores a model on the dev pairs; None where there are none.
+        dev_score: The model's score on the dev rows as it is now; None where there are none.
         eval_steps: Steps between two scores; the last step is always scored.
+        patience: Scores in a row without a gain after which the run stops; None for no such stop.
     """
 
     def __init__(
-        self, advance: Callable[[int], None], dev: EmbeddingSimilarityEvaluator | None, eval_steps: int
+        self,
+        advance: Callable[[int], None],
+        dev_score: Callable[[], float] | None,
+        eval_steps: int,
+        patience: int | None = None,
     ) -> None:
         self.dev_scores: dict[int, float] = {}
         self.best_weights: dict[str, torch.Tensor] | None = None
         self._advance = advance
-        self._dev = dev
+        self._dev_score = dev_score
         self._eval_steps = eval_steps
+        self._patience = patience
         self._saved_at = time.monotonic()
 
     @property
@@ -133,6 +150,16 @@ class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
         """The step, after the start, with the best dev score; the earlier one of equals."""
         trained = {step: score for step, score in self.dev_scores.items() if step > 0 and not math.isnan(score)}
         return max(trained, key=lambda step: (trained[step], -step), default=None)
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the last scores brought no gain over the best one, as many as patience allows."""
+        later = [step for step in self.dev_scores if step > (self.best_step or 0)]
+        return self._patience is not None and len(later) >= self._patience
+
+    def recall(self, notes: Mapping[str, Any]) -> None:
+        """Take over the scores that a checkpoint noted."""
+        self.dev_scores = {int(step): score for step, score in notes["dev_scores"].items()}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **also: Any) -> None:
         """Show the steps that an earlier run did, or score the untrained start."""
@@ -146,6 +173,7 @@ class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
         self._advance(1)
         if state.global_step % self._eval_steps == 0 or state.global_step == state.max_steps:
             self._score(also["model"], state.global_step)
+            control.should_training_stop |= self.out_of_patience
         if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS and args.save_strategy == "no":
             control.should_save = True
 
@@ -153,10 +181,10 @@ class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
         """Note the time of the checkpoint."""
         self._saved_at = time.monotonic()
 
-    def _score(self, model: SentenceTransformer, step: int) -> None:
-        if self._dev is None:
+    def _score(self, model: torch.nn.Module, step: int) -> None:
+        if self._dev_score is None:
             return
-        self.dev_scores[step] = float(self._dev(model)["spearman_cosine"])
+        self.dev_scores[step] = self._dev_score()
         if self.best_step == step > 0:
             self.best_weights = {
                 name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)

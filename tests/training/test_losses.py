@@ -4,16 +4,22 @@ import polars as pl
 import pytest
 
 from pairforge.errors import FrameError, ModelError, OptionsError
-from pairforge.training.losses import FULL_NAMES, LOSSES, TRAINING_SHAPES, BaseKind, check_fit, choose_loss
+from pairforge.training.choice import check_fit, choose_loss
+from pairforge.training.kinds import BaseKind, TrainedKind
+from pairforge.training.losses import FULL_NAMES, LOSSES, TRAINING_SHAPES, losses_of
 from pairforge.training.options import LossName, TrainOptions
-from tests.training.tiny import labelled, nli, scored, triplets
+from tests.training.tiny import labelled, listed, nli, scored, triplets
+
+ENCODER, CROSS_ENCODER = TrainedKind
 
 
-def test_every_training_shape_has_one_default_loss_and_each_loss_reads_only_training_shapes():
-    for shape in TRAINING_SHAPES:
-        assert sum(shape in loss.default_for for loss in LOSSES.values()) == 1
+def test_every_shape_of_a_kind_has_one_default_loss_and_each_loss_reads_only_training_shapes():
+    for kind in TrainedKind:
+        for shape in {shape for loss in losses_of(kind) for shape in loss.shapes}:
+            assert sum(shape in loss.default_for for loss in losses_of(kind)) == 1
     for loss in LOSSES.values():
         assert set(loss.default_for) <= set(loss.shapes) <= set(TRAINING_SHAPES)
+    assert set(TRAINING_SHAPES) == {shape for loss in LOSSES.values() for shape in loss.shapes}
 
 
 def test_option_offers_exactly_the_names_of_the_table():
@@ -23,28 +29,35 @@ def test_option_offers_exactly_the_names_of_the_table():
 def test_every_loss_is_a_class_of_sentence_transformers_that_takes_its_parameters():
     import inspect
 
-    from sentence_transformers.sentence_transformer import losses as library
+    from sentence_transformers.cross_encoder import losses as of_cross_encoders
+    from sentence_transformers.sentence_transformer import losses as of_encoders
 
+    library = {ENCODER: of_encoders, CROSS_ENCODER: of_cross_encoders}
     for loss in LOSSES.values():
-        keywords = inspect.signature(getattr(library, loss.class_name)).parameters
+        keywords = inspect.signature(getattr(library[loss.trains], loss.class_name)).parameters
         for parameter in loss.parameters:
             assert keywords[parameter.keyword].default == parameter.default
             assert parameter.option in TrainOptions.model_fields
 
 
 @pytest.mark.parametrize(
-    ("corpus", "name"),
+    ("kind", "corpus", "name"),
     [
-        (triplets(), "multiple-negatives-ranking"),
-        (triplets().drop("negative"), "multiple-negatives-ranking"),
-        (triplets().with_columns(negative_1="negative").drop("negative"), "multiple-negatives-ranking"),
-        (nli(), "softmax"),
-        (scored(), "cosent"),
-        (labelled(), "contrastive"),
+        (ENCODER, triplets(), "multiple-negatives-ranking"),
+        (ENCODER, triplets().drop("negative"), "multiple-negatives-ranking"),
+        (ENCODER, triplets().with_columns(negative_1="negative").drop("negative"), "multiple-negatives-ranking"),
+        (ENCODER, nli(), "softmax"),
+        (ENCODER, scored(), "cosent"),
+        (ENCODER, labelled(), "contrastive"),
+        (CROSS_ENCODER, nli(), "cross-entropy"),
+        (CROSS_ENCODER, scored(), "binary-cross-entropy"),
+        (CROSS_ENCODER, labelled(), "binary-cross-entropy"),
+        (CROSS_ENCODER, listed(), "binary-cross-entropy"),
+        (CROSS_ENCODER, triplets(), "binary-cross-entropy"),
     ],
 )
-def test_auto_chooses_by_shape_and_says_so(corpus: pl.DataFrame, name: str):
-    choice = choose_loss(corpus, "auto")
+def test_auto_chooses_by_kind_and_shape_and_says_so(kind: TrainedKind, corpus: pl.DataFrame, name: str):
+    choice = choose_loss(corpus, "auto", kind)
     assert choice.loss.name == name
     assert name in choice.sentence
     assert choice.shape.name in choice.sentence
@@ -52,15 +65,26 @@ def test_auto_chooses_by_shape_and_says_so(corpus: pl.DataFrame, name: str):
 
 def test_named_loss_reads_the_shape_it_learns_from_when_the_corpus_fits_several():
     both = scored().with_columns(label=pl.lit(1))
-    assert choose_loss(both, "auto").shape.name == "scored pair"
-    assert choose_loss(both, "contrastive").shape.name == "labelled pair"
+    assert choose_loss(both, "auto", ENCODER).shape.name == "scored pair"
+    assert choose_loss(both, "contrastive", ENCODER).shape.name == "labelled pair"
 
 
 def test_loss_that_does_not_fit_the_corpus_is_refused_with_those_that_do():
     with pytest.raises(
         FrameError, match=r"the triplet loss learns from triplet: .*; losses for this corpus: softmax, and convert-nli"
     ):
-        choose_loss(nli(), "triplet")
+        choose_loss(nli(), "triplet", ENCODER)
+    with pytest.raises(FrameError, match="losses for this corpus: cross-entropy, and convert-nli makes labelled pairs"):
+        choose_loss(nli(), "binary-cross-entropy", CROSS_ENCODER)
+
+
+def test_corpus_that_no_loss_of_the_kind_learns_from_is_refused_with_what_to_do():
+    with pytest.raises(FrameError, match="the shape pair, from which no cross-encoder can learn; mine-negatives"):
+        choose_loss(triplets().drop("negative"), "auto", CROSS_ENCODER)
+    with pytest.raises(FrameError, match="the shape labelled list, from which no encoder can learn; --kind cross-enc"):
+        choose_loss(listed(), "auto", ENCODER)
+    with pytest.raises(FrameError, match="fit no wanted shape"):
+        choose_loss(pl.DataFrame({"text": ["a"]}), "auto", CROSS_ENCODER)
 
 
 def test_cached_form_is_refused_for_a_static_model():

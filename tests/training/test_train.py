@@ -1,11 +1,9 @@
-import hashlib
 import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -16,31 +14,8 @@ from pairforge.execution.step import StepContext
 from pairforge.models import ModelSpec
 from pairforge.training.options import TrainOptions
 from pairforge.training.train import STEP, train
+from tests.training.runs import note_of, stopping_after, weights_digest
 from tests.training.tiny import labelled, nli, scored, spec_of, triplets
-
-
-def weights_digest(model: Path) -> str:
-    files = sorted(model.rglob("*.safetensors"))
-    assert files
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-
-
-def stopping_after(steps: int) -> Callable[..., object]:
-    """A progress that breaks the run off once that many steps are done, as Ctrl-C does."""
-
-    @contextmanager
-    def progress(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        done = 0
-
-        def advance(more: int) -> None:
-            nonlocal done
-            done += more
-            if done > steps:
-                raise KeyboardInterrupt
-
-        yield advance
-
-    return progress
 
 
 @pytest.mark.parametrize(
@@ -158,12 +133,38 @@ def test_best_step_on_dev_is_kept(static_base: ModelSpec, tmp_path: Path):
     options = TrainOptions(loss="cosine", batch_size=8, epochs=5, eval_steps=1, learning_rate=0.1)
     context = StepContext(workspace=tmp_path)
     kept = train(scored(), dev, base=static_base, options=options, context=context)
-    note = next(note for note in context.ledger.notes if note.startswith("kept step"))
+    note = note_of(context, "kept step")
     step = int(note.split()[2])
     assert step < 30
     assert "the start had" in note
     last = train(scored(), base=static_base, options=options)
     assert weights_digest(kept) != weights_digest(last)
+
+
+def test_labelled_pairs_judge_an_encoder_by_average_precision(static_base: ModelSpec):
+    context = StepContext()
+    train(labelled(), labelled(), base=static_base, options=TrainOptions(batch_size=8), context=context)
+    assert "the best on the dev rows: average precision of the cosine" in note_of(context, "kept step")
+
+
+@pytest.mark.parametrize("stop", [7, 9])
+def test_patience_ends_a_run_the_same_way_however_it_was_broken_off(stop: int, static_base: ModelSpec, tmp_path: Path):
+    """Scores turned round, so that learning lowers them: the best is the first, and two more are waited for."""
+    dev = scored().with_columns(score=1 - pl.col("score"))
+    options = TrainOptions(
+        loss="cosine", batch_size=8, epochs=5, eval_steps=3, learning_rate=0.1, patience=2, save_steps=3
+    )
+    whole = train(scored(), dev, base=static_base, options=options)
+    broken_off = StepContext(workspace=tmp_path, progress=stopping_after(stop))
+    with suppress(KeyboardInterrupt):  # Step 9 is the last, so that the run is not broken off any more.
+        train(scored(), dev, base=static_base, options=options, context=broken_off)
+    context = StepContext(workspace=tmp_path)
+    kept = train(scored(), dev, base=static_base, options=options, context=context)
+    assert f"went on from step {stop // 3 * 3}, which an earlier run had reached" in context.ledger.notes
+    assert weights_digest(kept) == weights_digest(whole)
+    assert context.ledger.counts["steps"] == 9
+    note = note_of(context, "kept step 3 of 30")
+    assert note.endswith("; stopped at step 9 for want of a gain")
 
 
 def test_dev_pairs_are_scored_as_evaluate_scores_them(transformer_base: ModelSpec, tmp_path: Path):
@@ -291,7 +292,7 @@ def test_record_names_a_function_of_these_inputs():
 
 def test_importing_the_records_loads_no_heavy_library():
     code = (
-        "import sys, pairforge.training.train, pairforge.training.init_model;"
+        "import sys, pairforge.training.train, pairforge.training.plan, pairforge.training.init_model;"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'datasets', 'tokenizers', 'faiss'};"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )

@@ -38,3 +38,9 @@ def scored() -> pl.DataFrame:
 
 def labelled() -> pl.DataFrame:
     return scored().select("sentence1", "sentence2", label=pl.col("score").floor().cast(pl.Int64))
+
+
+def listed() -> pl.DataFrame:
+    """Each anchor with its positive and a negative."""
+    rows = triplets().select("anchor", documents=pl.concat_list("positive", "negative"))
+    return rows.rename({"anchor": "query"}).with_columns(labels=pl.lit([1, 0]))

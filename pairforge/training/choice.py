@@ -1,0 +1,96 @@
+"""The loss of one training: named or chosen by the corpus, and refused where it cannot train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pairforge.errors import FrameError, ModelError, OptionsError
+from pairforge.frames import NLI, FrameContract, detect_shape
+from pairforge.training.kinds import BaseKind, TrainedKind
+from pairforge.training.losses import LOSSES, TRAINING_SHAPES, Loss, losses_of
+
+
+@dataclass(frozen=True)
+class LossChoice:
+    """The loss of one training and the shape it reads the corpus in."""
+
+    loss: Loss
+    shape: FrameContract
+    chosen_by_shape: bool
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen and why, for the user."""
+        why = (
+            f", chosen for the shape {self.shape.name}" if self.chosen_by_shape else f" on the shape {self.shape.name}"
+        )
+        return f"loss {self.loss.name}{why}: it {self.loss.learns}"
+
+
+def choose_loss(corpus: pl.DataFrame, name: str, kind: TrainedKind) -> LossChoice:
+    """The loss of that full name, or for "auto" the one that suits kind and corpus, and the shape that it reads.
+
+    Raises:
+        FrameError: the corpus fits no shape of the loss, or no loss of this kind of model.
+    """
+    if name == "auto":
+        defaults = {shape: loss for loss in losses_of(kind) for shape in loss.default_for}
+        shape = _fitting(corpus, [shape for shape in TRAINING_SHAPES if shape in defaults])
+        if shape is None:
+            raise FrameError(_untrainable(corpus, kind, tuple(defaults)))
+        return LossChoice(defaults[shape], shape, True)
+    fitting = _fitting(corpus, LOSSES[name].shapes)
+    if fitting is None:
+        raise FrameError(_unfit(LOSSES[name], corpus))
+    return LossChoice(LOSSES[name], fitting, False)
+
+
+def _fitting(corpus: pl.DataFrame, shapes: Sequence[FrameContract]) -> FrameContract | None:
+    return next((shape for shape in shapes if not shape.missing(corpus.columns)), None)
+
+
+def _untrainable(corpus: pl.DataFrame, kind: TrainedKind, wanted: Sequence[FrameContract]) -> str:
+    mend = {
+        TrainedKind.ENCODER: "--kind cross-encoder trains on labelled and scored lists",
+        TrainedKind.CROSS_ENCODER: "mine-negatives --output-format labelled-pair gives each pair its negatives",
+    }
+    shape = detect_shape(corpus, "corpus", (*wanted, *TRAINING_SHAPES))
+    return f"corpus: has the shape {shape.name}, from which no {kind} can learn; {mend[kind]}."
+
+
+def _unfit(loss: Loss, corpus: pl.DataFrame) -> str:
+    wanted = "; ".join(f"{shape.name}: {', '.join(c.shown_name for c in shape.columns)}" for shape in loss.shapes)
+    fits = [other.name for other in losses_of(loss.trains) if _fitting(corpus, other.shapes)]
+    made = {TrainedKind.ENCODER: "pairs and triplets", TrainedKind.CROSS_ENCODER: "labelled pairs"}[loss.trains]
+    hint = "" if NLI.missing(corpus.columns) else f", and convert-nli makes {made} of it"
+    return (
+        f"corpus: has the columns {', '.join(corpus.columns)}, but the {loss.name} loss learns from {wanted}; "
+        f"losses for this corpus: {', '.join(fits) or 'none'}{hint}."
+    )
+
+
+def check_fit(loss: Loss, kind: BaseKind, base_name: str, rows: int, batch_size: int) -> None:
+    """Refuse what cannot train.
+
+    Raises:
+        ModelError: the loss cannot train this kind of model.
+        OptionsError: a batch of one row leaves a loss without negatives.
+        FrameError: the corpus does not fill one batch of a loss that takes its negatives from the batch.
+    """
+    if loss.refuses and kind in loss.refuses:
+        raise ModelError(f"{base_name}: the {loss.name} loss cannot train a {kind} model: {loss.refuses[kind]}.")
+    if not loss.in_batch:
+        return
+    if batch_size < 2:
+        raise OptionsError(
+            f"batch_size is 1, but {loss.name} takes its negatives from the batch; give it at least 2 rows."
+        )
+    if rows < batch_size:
+        mend = f"give more rows or --batch-size {rows}" if rows > 1 else "give more rows"
+        raise FrameError(
+            f"corpus: has {rows:,} row{'s' * (rows > 1)}, fewer than one batch of {batch_size:,}, which {loss.name} "
+            f"takes its negatives from; {mend}."
+        )

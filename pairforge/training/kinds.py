@@ -1,0 +1,19 @@
+"""The kinds of model that are trained, and of model that training starts from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TrainedKind(StrEnum):
+    """What comes out of a training."""
+
+    ENCODER = "encoder"
+    CROSS_ENCODER = "cross-encoder"
+
+
+class BaseKind(StrEnum):
+    """How the model that a training starts from reads its tokens."""
+
+    STATIC = "static"
+    TRANSFORMER = "transformer"

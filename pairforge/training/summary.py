@@ -1,0 +1,55 @@
+"""What the user is told of a training."""
+
+from __future__ import annotations
+
+from pairforge.execution.ledger import Ledger
+from pairforge.training.outcome import Trained, TrainingOutcome
+from pairforge.training.plan import TrainingPlan
+
+
+def tell(ledger: Ledger, plan: TrainingPlan, trained: Trained) -> None:
+    """Count and note what the trainings did, of the restart that was kept in full."""
+    outcome = trained.outcome
+    ledger.count("steps", outcome.steps)
+    ledger.note(_settings(plan, outcome))
+    if outcome.left_out:
+        ledger.note(
+            f"{outcome.left_out:,} of {plan.rows.height:,} rows were left out of an epoch, because all batches with "
+            "room held one of their texts; --no-distinct-batches trains on them too"
+        )
+    if outcome.resumed_at is not None:
+        ledger.note(f"went on from step {outcome.resumed_at:,}, which an earlier run had reached")
+    ledger.note(f"final loss {outcome.final_loss:.4f} (mean of the last steps)")
+    if plan.dev is not None and outcome.best_step is not None:
+        ledger.note(_best_step(plan, outcome, plan.dev.measure_name))
+    if len(trained.restarts) > 1:
+        ledger.note(_restarts(trained))
+
+
+def _settings(plan: TrainingPlan, outcome: TrainingOutcome) -> str:
+    warmup = f" after {plan.warmup_steps:,} steps of warm-up" if plan.warmup_steps else ""
+    number = outcome.steps / plan.steps_an_epoch
+    epochs = "1 epoch" if number == 1 else f"{number:.3g} epochs"
+    like_lengths = " of like lengths" if plan.groups_by_length else ""
+    return (
+        f"{plan.kind} from a {plan.base_kind} model, {epochs} in batches of {plan.options.batch_size:,}{like_lengths}, "
+        f"{outcome.precision}; learning rate {outcome.learning_rate:g}{warmup}, {plan.options.schedule} schedule"
+    )
+
+
+def _best_step(plan: TrainingPlan, outcome: TrainingOutcome, measure: str) -> str:
+    scores = outcome.dev_scores
+    start = f"; the start had {scores[0]:.4f}" if 0 in scores else ""
+    early = f"; stopped at step {outcome.steps:,} for want of a gain" if outcome.steps < plan.steps else ""
+    return (
+        f"kept step {outcome.best_step:,} of {plan.steps:,}, the best on the dev rows: "
+        f"{measure} {outcome.best_score:.4f}{start}{early}"
+    )
+
+
+def _restarts(trained: Trained) -> str:
+    scores = (
+        f"{'none' if restart.best_score is None else f'{restart.best_score:.4f}'} (seed {restart.seed})"
+        for restart in trained.restarts
+    )
+    return f"kept restart {trained.kept + 1} of {len(trained.restarts)}; best dev score of each: {', '.join(scores)}"
