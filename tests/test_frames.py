@@ -123,6 +123,17 @@ def test_raw_names_are_guessed_and_every_guess_is_told() -> None:
     )
 
 
+def test_fractions_are_scores_even_where_their_column_is_called_label() -> None:
+    rows = pl.DataFrame({"sentence1": ["a", "c"], "sentence2": ["b", "d"], "label": [3.8, 5.0]})
+    shapes = [SHAPES[name] for name in ("nli", "scored pair", "labelled pair")]
+    adopted = adopt(rows, shapes, "stsb")
+    assert adopted.shape.name == "scored pair"
+    assert adopted.frame["score"].to_list() == [0.76, 1.0]
+    assert adopt(rows.with_columns(label=pl.Series([0.0, 1.0])), shapes, "qqp").shape.name == "labelled pair"
+    with pytest.raises(FrameError, match=r"should hold whole-number labels, but it holds 3\.8"):
+        adopt(rows, [SHAPES["labelled pair"]], "stsb")
+
+
 def test_columns_that_the_user_names_are_no_guesses() -> None:
     raw = pl.DataFrame({"title": ["a"], "body": ["b"], "answer": ["c"]})
     adopted = adopt(raw, [frames.PAIR], "x", columns={"anchor": "title", "positive": "body"})

@@ -44,7 +44,7 @@ def adopt(
     """
     frame = _rename(frame, {raw: name for name, raw in (columns or {}).items() if raw != name}, place)
     guesses: list[str] = []
-    shape = next((shape for shape in shapes if not shape.missing(frame.columns)), None)
+    shape = next((shape for shape in shapes if _fits(frame, shape)), None)
     if shape is None:
         shape, renaming = _guess(frame, shapes, place)
         frame = _rename(frame, renaming, place)
@@ -70,11 +70,19 @@ def _rename(frame: pl.DataFrame, renaming: Mapping[str, str], place: str) -> pl.
 def _guess(frame: pl.DataFrame, shapes: Sequence[FrameContract], place: str) -> tuple[FrameContract, dict[str, str]]:
     for shape in shapes:
         renaming = dict(_guessed_names(shape, frame.columns))
-        if not shape.missing([renaming.get(name, name) for name in frame.columns]):
+        if _fits(frame.rename(renaming), shape):
             return shape, renaming
     if len(shapes) == 1:
         shapes[0].check(frame, place)
     return detect_shape(frame, place, shapes), {}
+
+
+def _fits(frame: pl.DataFrame, shape: FrameContract) -> bool:
+    """Whether it has the columns of the shape; a column of fractions holds scores, whatever its name, and no labels."""
+    labels = [column.name for column in shape.columns if column.kind is ColumnKind.LABEL]
+    return not shape.missing(frame.columns) and not any(
+        frame[name].dtype.is_float() and (frame[name].drop_nans() % 1 != 0).any() for name in labels
+    )
 
 
 def _guessed_names(shape: FrameContract, columns: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ import transformers
 from pairforge.engines.sentence_models import quiet
 from pairforge.errors import OptionsError
 from pairforge.progress import Progress
+from pairforge.training.allocation import freed_memory_kept
 from pairforge.training.batches import Cut, cut_by_length, cut_distinct, cut_in_order, text_codes, text_lengths
 from pairforge.training.checkpoints import newest_complete, step_of
 from pairforge.training.cross_encoder import CrossEncoderTrainee
@@ -44,7 +45,7 @@ def fit(plan: TrainingPlan, folder: Path, progress: Progress, label: str = "trai
         ModelError: the model cannot be loaded, or the loss is no number any more.
         OptionsError: the hardware lacks the precision or device that was asked for.
     """
-    with quiet(), progress(label, plan.steps, "steps") as advance:
+    with quiet(), freed_memory_kept(), progress(label, plan.steps, "steps") as advance:
         transformers.set_seed(plan.options.seed)
         trainee = _TRAINEES[plan.kind](plan)
         precision = _precision(plan, trainee.model.device.type)

@@ -200,7 +200,10 @@ def test_a_wrong_stage_is_one_clear_fault(table: str, fault: str) -> None:
             'step = "use-model"\nidle = true\nagainst = "sts:stage:model"',
             "stage:model is a model, but a file was wanted.",
         ),
-        ('step = "train"\ncorpus = "stage:parts"\ndev = "stage:parts"', "dev: stage:parts (pair): column 'sentence1'"),
+        (
+            'step = "train"\ncorpus = "stage:parts"\ndev = "stage:parts"',
+            "dev: stage:parts (pair): its columns (anchor, positive) fit no wanted shape",
+        ),
     ],
 )
 def test_a_reference_to_the_wrong_thing_is_one_clear_fault(table: str, fault: str) -> None:

@@ -17,6 +17,10 @@ OPTIONS = TrainOptions(kind="cross-encoder", batch_size=8, learning_rate=0.01, s
 SEEDS = restart_seeds(42, 2)
 
 
+def best_of(alone: list[tuple[str, str]]) -> int:
+    return max((0, 1), key=lambda place: (alone[place][0], -place))
+
+
 def accuracy(context: StepContext) -> str:
     return note_of(context, "kept step").split("accuracy ")[1].split(";")[0]
 
@@ -37,7 +41,7 @@ def test_the_best_of_the_restarts_is_kept_and_each_is_told(
 ) -> None:
     context = StepContext(workspace=tmp_path)
     kept = train(nli(), nli(), base=transformer_base, options=OPTIONS, context=context)
-    best = max((0, 1), key=lambda place: (alone[place][0], -place))
+    best = best_of(alone)
     assert weights_digest(kept) == alone[best][1] != alone[1 - best][1]
     told = ", ".join(f"{score} (seed {seed})" for (score, _), seed in zip(alone, SEEDS, strict=True))
     assert note_of(context, "kept restart") == f"kept restart {best + 1} of 2; best dev score of each: {told}"
@@ -55,7 +59,7 @@ def test_a_finished_restart_survives_a_kill(
     assert len(finished) == stop // 6
     written = [path.stat().st_mtime_ns for path in finished]
     resumed = train(nli(), nli(), base=transformer_base, options=OPTIONS, context=StepContext(workspace=tmp_path))
-    assert weights_digest(resumed) == max(alone)[1]
+    assert weights_digest(resumed) == alone[best_of(alone)][1]
     assert [path.stat().st_mtime_ns for path in finished] == written
 
 
