@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pairforge.models import ModelKind as ModelKind
     from pairforge.models import ModelRequest as ModelRequest
     from pairforge.models import ModelSpec as ModelSpec
+    from pairforge.models import PairScorer as PairScorer
     from pairforge.pipeline.runner import StageReport
     from pairforge.steps.convert_nli import ConvertNliOptions as ConvertNliOptions
     from pairforge.steps.convert_nli import convert_nli as convert_nli
@@ -62,7 +63,7 @@ _HOMES = {
     "pairforge.execution.ledger": ("Ledger",),
     "pairforge.execution.step": ("StepContext",),
     "pairforge.files": ("read_frame", "write_frame"),
-    "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec"),
+    "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec", "PairScorer"),
     "pairforge.steps.convert_nli": ("ConvertNliOptions", "convert_nli"),
     "pairforge.steps.decontaminate": ("DecontaminateOptions", "decontaminate"),
     "pairforge.steps.mine_negatives": ("MineNegativesOptions", "mine_negatives"),
@@ -94,6 +95,7 @@ __all__ = [
     "ModelRequest",
     "ModelSpec",
     "OptionsError",
+    "PairScorer",
     "PairTextsOptions",
     "PairforgeError",
     "ProposePairsOptions",
@@ -110,6 +112,7 @@ __all__ = [
     "find_model",
     "init_model",
     "load_encoder",
+    "load_scorer",
     "merge_silver",
     "mine_negatives",
     "pair_texts",
@@ -150,6 +153,19 @@ def load_encoder(model: str | ModelRequest) -> Encoder:
     from pairforge.models import ModelKind  # noqa: PLC0415 - loaded when it is used
 
     return load(resolve(_request(model), ModelKind.ENCODER))
+
+
+def load_scorer(model: str | ModelRequest) -> PairScorer:
+    """Find and load a cross-encoder; see `find_model` for where it is looked for.
+
+    Raises:
+        ModelError: it cannot be found, or is no cross-encoder.
+    """
+    from pairforge.engines.scorers import load_scorer as load  # noqa: PLC0415 - loaded when it is used
+    from pairforge.model_files import resolve  # noqa: PLC0415 - loaded when it is used
+    from pairforge.models import ModelKind  # noqa: PLC0415 - loaded when it is used
+
+    return load(resolve(_request(model), ModelKind.SCORER))
 
 
 def run_recipe(

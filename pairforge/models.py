@@ -24,6 +24,8 @@ NOT_IN_IDENTITY = ("name", "revision", "device", "batch_size")
 """The settings of a request that do not decide a model's output, once its files are known by digest."""
 
 Floats = npt.NDArray[np.float32]
+TextPair = tuple[str, str]
+"""Two texts in the order in which a scorer reads them."""
 
 
 class ModelKind(StrEnum):
@@ -59,14 +61,14 @@ class ModelRequest(BaseModel):
         str | None, Field(description="Text put before every document; the model's own if not given.")
     ] = None
     max_length: Annotated[
-        int | None, Field(ge=1, description="Tokens read of each text; the model's own limit if not given.")
+        int | None, Field(ge=1, description="Tokens read of each text or pair; the model's own limit if not given.")
     ] = None
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"],
-        Field(description="Precision of the weights while encoding."),
+        Field(description="Precision of the weights while encoding or scoring."),
     ] = "float32"
     device: Annotated[str | None, Field(description="cpu, cuda, cuda:1, mps …; the best one if not given.")] = None
-    batch_size: Annotated[int, Field(ge=1, description="Texts encoded at once.")] = 32
+    batch_size: Annotated[int, Field(ge=1, description="Texts encoded, or pairs scored, at once.")] = 32
     trust_remote_code: Annotated[bool, Field(description="Run Python code that comes with the model.")] = False
 
 
@@ -144,15 +146,29 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class PairScorer(Protocol):
-    """Scores pairs of texts together (a cross-encoder)."""
+    """Reads two texts together and says how they belong together (a cross-encoder)."""
 
     @property
     def spec(self) -> ModelSpec:
-        """The identity under which scores may be cached."""
+        """The identity under which logits may be cached."""
         ...
 
-    def score(self, pairs: Sequence[tuple[str, str]]) -> Floats:
-        """One score in [0, 1] a pair, higher for closer, shape (len(pairs),)."""
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its outputs, in order; one for a model that gives one number a pair."""
+        ...
+
+    @property
+    def activation(self) -> str:
+        """What its outputs are meant to go through: a class of torch.nn ("Sigmoid"), or the path of another."""
+        ...
+
+    def token_counts(self, pairs: Sequence[TextPair]) -> npt.NDArray[np.int64]:
+        """A length for each pair by which batches may be planned; only their order matters."""
+        ...
+
+    def logits(self, pairs: Sequence[TextPair]) -> Floats:
+        """One batch of pairs, the outputs before any activation, float32, shape (len(pairs), len(labels))."""
         ...
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pairforge.models import Floats, ModelKind, ModelRequest, ModelSpec, Side
+from pairforge.models import Floats, ModelKind, ModelRequest, ModelSpec, Side, TextPair
 
 
 class TableEncoder:
@@ -78,3 +78,51 @@ class LetterEncoder(TableEncoder):
             for letter in text:
                 vectors[row, ord(letter) % self.dimension] += 1
         return vectors
+
+
+class OverlapScorer:
+    """A cross-encoder for any texts: the share of the first text's words that the second has, as a logit of -4 to 4.
+
+    Args:
+        labels: The names of its outputs.
+        positive: The output that has the logit; the others give 0.
+        activation: What the outputs are meant to go through.
+        batch_size: Pairs in a batch that is planned for it.
+        scale: What the logits are multiplied with; it tells one such model from another.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str] = ("LABEL_0",),
+        *,
+        positive: int = 0,
+        activation: str = "Sigmoid",
+        batch_size: int = 32,
+        scale: float = 1.0,
+    ) -> None:
+        self.labels = tuple(labels)
+        self.positive = positive
+        self.activation = activation
+        self.scale = scale
+        self.scored: list[TextPair] = []
+        self.batches: list[list[TextPair]] = []
+        self.spec = ModelSpec(
+            request=ModelRequest(name="overlap", batch_size=batch_size),
+            kind=ModelKind.SCORER,
+            digest=hashlib.sha256(json.dumps([self.labels, positive, activation, scale]).encode()).hexdigest(),
+        )
+
+    def token_counts(self, pairs: Sequence[TextPair]) -> npt.NDArray[np.int64]:
+        return np.array([len(first) + len(second) for first, second in pairs], dtype=np.int64)
+
+    def logits(self, pairs: Sequence[TextPair]) -> Floats:
+        self.scored.extend(pairs)
+        self.batches.append(list(pairs))
+        logits = np.zeros((len(pairs), len(self.labels)), dtype=np.float32)
+        logits[:, self.positive] = [self.scale * self._logit(*pair) for pair in pairs]
+        return logits
+
+    @staticmethod
+    def _logit(first: str, second: str) -> float:
+        words = first.split()
+        return 8 * sum(word in second.split() for word in words) / max(len(words), 1) - 4

@@ -61,7 +61,9 @@ def run(
     ] = False,
     cache_dir: Annotated[
         Path | None,
-        typer.Option("--cache-dir", help="Folder of vectors and digests that all commands share.", metavar="FOLDER"),
+        typer.Option(
+            "--cache-dir", help="Folder of vectors, scores and digests that all commands share.", metavar="FOLDER"
+        ),
     ] = None,
     json: _Json = False,
     debug: _Debug = False,

@@ -161,6 +161,7 @@ def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[M
     return tuple(
         validated(ModelRequest, {"name": name, **settings}, called)
         for name in (given if isinstance(given, list) else [given])
+        if name is not None
     )
 
 

@@ -82,9 +82,8 @@ def _optional_input(role: str, entry: Input) -> Any:
 def _models(step: Step) -> Iterator[inspect.Parameter]:
     for role in step.models.values():
         if not role.many:
-            info = typer.Option(
-                role.default or ..., flag(role.flag), help=role.help, metavar="NAME", rich_help_panel=_MODEL
-            )
+            default = ... if role.must_be_named else role.default
+            info = typer.Option(default, flag(role.flag), help=role.help, metavar="NAME", rich_help_panel=_MODEL)
             yield parameter(identifier(role), info, str)
     for setting, name in setting_names(step).items():
         field = ModelRequest.model_fields[setting]
@@ -112,7 +111,7 @@ def _running(step: Step) -> Iterator[inspect.Parameter]:
         "output": ("-o --output", None, "Where the result goes; beside the input if not given.", "PATH"),
         "overwrite": ("--overwrite", False, "Replace an output that was made from something else.", ""),
         "resume": ("--resume/--no-resume", True, "Go on from the parts and checkpoints of a run that was stopped.", ""),
-        "cache_dir": ("--cache-dir", None, "Folder of vectors and digests that all commands share.", "FOLDER"),
+        "cache_dir": ("--cache-dir", None, "Folder of vectors, scores and digests that all commands share.", "FOLDER"),
         "part_rows": ("--part-rows", PART_ROWS, "Rows done at once, lost at most when stopped. At least 1.", "INTEGER"),
         "json": ("--json", False, "Print the summary as one JSON object on stdout.", ""),
         "debug": ("--debug", False, "Show tracebacks and what other libraries say.", ""),

@@ -39,8 +39,8 @@ class ModelConfiguration:
                 f"{folder / 'modules.json'}: a type was wanted for every module. Restore the model's files."
             )
         settings = self._read("config_sentence_transformers.json", {})
-        self.module_types: tuple[str, ...] = tuple(module["type"] for module in modules)
-        self._first_module = str(modules[0].get("path") or "") if modules else ""
+        self._modules = [(str(module["type"]), str(module.get("path") or "")) for module in modules]
+        self.module_types: tuple[str, ...] = tuple(kind for kind, _ in self._modules)
         self.model_type = str(settings.get("model_type") or "")
         self._prompts = settings.get("prompts") or {}
 
@@ -62,13 +62,33 @@ class ModelConfiguration:
         """The names of a classifier's outputs in order; empty for a model that has no head."""
         if not self.is_cross_encoder:
             return ()
+        own_head = self._outputs_of_own_head()
+        if own_head is not None:
+            return tuple(f"LABEL_{output}" for output in range(own_head))
         names = self._read("config.json", {}).get("id2label") or _TWO_CLASSES
         return tuple(str(name) for _, name in sorted(names.items(), key=lambda entry: int(entry[0])))
 
     @property
+    def activation(self) -> str:
+        """What a cross-encoder's outputs go through to become its scores, as sentence-transformers takes it.
+
+        A class of torch by its bare name, one of other code with its path.
+        """
+        config = self._read("config.json", {})
+        path = str(
+            self._read("config_sentence_transformers.json", {}).get("activation_fn")
+            or (config.get("sentence_transformers") or {}).get("activation_fn")
+            or config.get("sbert_ce_default_activation_function")
+            or ("torch.nn.Sigmoid" if len(self.class_names) == 1 else "torch.nn.Identity")
+        )
+        return path.rpartition(".")[2] if path.startswith("torch.") else path
+
+    @property
     def transformer_folder(self) -> Path:
         """The folder of the first module's own files, which some models keep apart."""
-        return self._folder if (self._folder / "config.json").exists() else self._folder / self._first_module
+        if (self._folder / "config.json").exists() or not self._modules:
+            return self._folder
+        return self._folder / self._modules[0][1]
 
     @property
     def has_routes(self) -> bool:
@@ -83,6 +103,17 @@ class ModelConfiguration:
         # Both names are always among a model's prompts, empty unless set: `default_prompt_name` never counts here.
         known = {"query": "", "document": ""} | self._prompts
         return next((known[name] or "" for name in _PROMPT_NAMES[side] if name in known), "")
+
+    def _outputs_of_own_head(self) -> int | None:
+        """Outputs of a head that is a module of its own behind the transformer; None where the transformer has it."""
+        for kind, path in reversed(self._modules):
+            if kind.endswith(".LogitScore"):
+                return 1
+            if kind.endswith(".Dense"):
+                settings = self._read(f"{path}/config.json", {})
+                if settings.get("module_output_name") == "scores":
+                    return int(settings["out_features"])
+        return None
 
     def _chat_template(self) -> str:
         file = self._folder / "chat_template.jinja"

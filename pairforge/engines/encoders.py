@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from pairforge.engines.configuration import ModelConfiguration
 from pairforge.engines.sentence_models import load_sentence_model, model_folder
+from pairforge.engines.token_lengths import token_counts
 from pairforge.models import Encoder, Floats, ModelSpec, Side
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _STATIC_BATCH = 4096
-_COUNTED_AT_ONCE = 4096
 
 
 def load_encoder(spec: ModelSpec) -> Encoder:
@@ -68,17 +68,8 @@ class SentenceEncoder:
 
     def token_counts(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Tokens of each text, up to what the model reads; letters where it has no fast tokenizer."""
-        tokenizer = getattr(getattr(self._model[0], "tokenizer", None), "_tokenizer", None)
-        if self._is_static or tokenizer is None:
-            return np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        counts = np.empty(len(texts), dtype=np.int64)
-        for start in range(0, len(texts), _COUNTED_AT_ONCE):
-            encodings = tokenizer.encode_batch_fast(list(texts[start : start + _COUNTED_AT_ONCE]))
-            counts[start : start + _COUNTED_AT_ONCE] = [len(encoding) for encoding in encodings]
-        longest = self._model.max_seq_length
-        return counts if longest is None else np.minimum(counts, longest).astype(np.int64)
+        tokenizer = None if self._is_static else getattr(self._model[0], "tokenizer", None)
+        return token_counts(tokenizer, texts, None if tokenizer is None else self._model.max_seq_length)
 
     def encode(self, texts: Sequence[str], side: Side) -> Floats:
         """One batch of texts as the model gives them (not normalised), float32, shape (len(texts), dimension)."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pairforge.errors import ModelError
-from pairforge.models import Encoder, ModelKind, ModelSpec
+from pairforge.models import Encoder, ModelKind, ModelSpec, PairScorer
 
 
-def load(spec: ModelSpec) -> Encoder:
+def load(spec: ModelSpec) -> Encoder | PairScorer:
     """The engine that uses a model as its kind says; `ModelKind.WEIGHTS` is loaded by the step itself.
 
     Raises:
@@ -16,4 +16,8 @@ def load(spec: ModelSpec) -> Encoder:
         from pairforge.engines.encoders import load_encoder  # noqa: PLC0415 - each engine loads with its first use
 
         return load_encoder(spec)
-    raise ModelError(f"{spec.name}: there is no engine for a {spec.kind} yet. Use it as an encoder.")
+    if spec.kind is ModelKind.SCORER:
+        from pairforge.engines.scorers import load_scorer  # noqa: PLC0415 - each engine loads with its first use
+
+        return load_scorer(spec)
+    raise ModelError(f"{spec.name}: there is no engine for a {spec.kind} yet. Use it as an encoder or a scorer.")

@@ -52,7 +52,7 @@ def load_cross_encoder(
             of an encoder. The head that it has if None.
 
     Raises:
-        ModelError: it has no files, cannot be loaded, or needs code that may not run.
+        ModelError: it has no files, cannot be loaded, needs code that may not run, or reads no texts of this length.
     """
     folder = ModelConfiguration(model_folder(spec)).transformer_folder
     with quiet():
@@ -61,6 +61,11 @@ def load_cross_encoder(
         weights = {"dtype": dtype, "ignore_mismatched_sizes": num_labels is not None}
         model = _loaded(CrossEncoder, folder, spec, "a cross-encoder", weights, num_labels=num_labels)
     if max_length is not None:
+        positions = getattr(model.config, "max_position_embeddings", None) or max_length
+        if max_length > positions:
+            raise ModelError(
+                f"{spec.name}: reads up to {positions} tokens, but --max-length is {max_length}. Lower it."
+            )
         model.max_seq_length = max_length
     return model.to(dtype=getattr(_torch(), dtype))
 

@@ -76,6 +76,10 @@ class Input:
         return self if self.shapes_for is None else replace(self, shapes=self.shapes_for(options))
 
 
+def _always(options: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class ModelRole:
     """One role among a step's models.
@@ -94,7 +98,12 @@ class ModelRole:
     flag: str = "model"
     default: str | None = DEFAULT_ENCODER
     many: bool = False
-    needed: Callable[[Any], bool] = lambda options: True
+    needed: Callable[[Any], bool] = _always
+
+    @property
+    def must_be_named(self) -> bool:
+        """Whether no options do without it, and nothing stands in for it."""
+        return self.default is None and self.needed is _always
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import string
 from pathlib import Path
 
 import pytest
 
-_WORDS = ("a", "cat", "dog", "sat", "ran", "the", "on", "mat", "query", "passage", ":", *string.ascii_lowercase)
+from tests.tiny_models import WORDS
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +17,7 @@ def static_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-    words = {word: number for number, word in enumerate(dict.fromkeys(("[UNK]", *_WORDS)))}
+    words = {word: number for number, word in enumerate(dict.fromkeys(("[UNK]", *WORDS)))}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -35,7 +34,7 @@ def transformer_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sentence_transformers import SentenceTransformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    vocabulary = dict.fromkeys(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_WORDS))
+    vocabulary = dict.fromkeys(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS))
     plain = tmp_path_factory.mktemp("models") / "plain"
     plain.mkdir()
     BertTokenizerFast(vocab={word: number for number, word in enumerate(vocabulary)}).save_pretrained(plain)

@@ -184,5 +184,5 @@ def test_foreign_code_is_not_run_unasked(static_model: Path, tmp_path: Path) -> 
 
 
 def test_kinds_without_an_engine_are_refused(static_model: Path) -> None:
-    with pytest.raises(ModelError, match="no engine for a scorer"):
-        load(resolve(ModelRequest(name=str(static_model)), ModelKind.SCORER))
+    with pytest.raises(ModelError, match="no engine for a generator"):
+        load(resolve(ModelRequest(name=str(static_model)), ModelKind.GENERATOR))

@@ -24,11 +24,11 @@ _ENCODE = """
 import sys
 from pathlib import Path
 import polars as pl
-from pairforge.engines import vectors
+from pairforge.engines import stored_rows, vectors
 from pairforge.engines.loading import load
 from pairforge.model_files import resolve
 from pairforge.models import ModelKind, ModelRequest, Side
-vectors._SHARD_TEXTS = 64
+stored_rows._SHARD_ROWS = 64
 texts = pl.read_parquet(sys.argv[1])["text"].to_list()[:1000]
 encoder = load(resolve(ModelRequest(device="cpu"), ModelKind.ENCODER))
 vectors.VectorStore(Path(sys.argv[2])).tables(encoder, {Side.DOCUMENT: texts})

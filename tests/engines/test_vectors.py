@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.engines import vectors as vectors_module
+from pairforge.engines import stored_rows
 from pairforge.engines.shards import Shards, text_keys
 from pairforge.engines.vectors import VectorStore
 from pairforge.errors import FileError, ModelError
@@ -34,10 +34,10 @@ def test_a_row_or_a_vector_that_is_not_there_is_never_read_as_another(tmp_path: 
     table = VectorStore(tmp_path).tables(encoder, {DOCUMENT: ["a", "bb"]})[DOCUMENT]
     with pytest.raises(IndexError, match="none of a table's"):
         table.take([0, -1])
-    shards = Shards(tmp_path / encoder.spec.vector_identity[:32])
+    shards = Shards(tmp_path / encoder.spec.vector_identity[:32], "vectors")
     locations = shards.locate(np.sort(text_keys(encoder.side_key(DOCUMENT), ["a", "new"])))
     assert sorted(locations < 0) == [False, True]
-    with pytest.raises(IndexError, match="not stored"):
+    with pytest.raises(IndexError, match="no vectors stored"):
         shards.read(locations)
 
 
@@ -130,7 +130,7 @@ class BatchSensitiveEncoder(LetterEncoder):
 def test_a_resumed_run_meets_the_same_batches(
     killed_at: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors_module, "_SHARD_TEXTS", 4)
+    monkeypatch.setattr(stored_rows, "_SHARD_ROWS", 4)
     texts = [f"{'x' * (7 * number % 11)} {number}" for number in range(25)]
     undisturbed = VectorStore(tmp_path / "a").tables(BatchSensitiveEncoder(), {DOCUMENT: texts})[DOCUMENT]
     for batch in killed_at:
@@ -183,7 +183,7 @@ def test_nan_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_many_shards_are_read_through_few_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors_module, "_SHARD_TEXTS", 1)
+    monkeypatch.setattr(stored_rows, "_SHARD_ROWS", 1)
     monkeypatch.setattr("pairforge.engines.shards._OPEN_SHARDS", 3)
     texts = ["".join(letters) for letters in itertools.product("abc", repeat=3)]
     encoder = LetterEncoder(batch_size=1)
