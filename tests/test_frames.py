@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from pairforge import frames
 from pairforge.errors import FrameError
+from pairforge.files.slices import StackedRows
 from pairforge.frames import SHAPES, Column, ColumnKind, FrameContract, adopt, detect_shape, training_view
+from pairforge.frames.columns import ColumnFacts
 
 PAIR = {"anchor": ["a"], "positive": ["b"]}
 SCORED = {"sentence1": ["a", "c"], "sentence2": ["b", "d"], "score": [0.5, 1.0]}
@@ -78,6 +80,7 @@ WRONG = [
     ),
     (frames.LABELLED_PAIR, {**SCORED, "label": [0, 2]}, "should lie in 0 to 1, but it runs from 0 to 2"),
     (frames.LABELLED_PAIR, {**SCORED, "label": [0, 0.5]}, "should hold whole-number labels, but it holds 0.5"),
+    (frames.LABELLED_PAIR, {**SCORED, "label": [0, float("nan")]}, "whole-number labels, but it holds nan"),
     (
         frames.NLI,
         {**COLUMNS["nli"], "label": [-1]},
@@ -90,8 +93,12 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize("slice_rows", [1, 100], ids=["row by row", "at once"])
 @pytest.mark.parametrize(("contract", "columns", "fault"), WRONG, ids=[fault[:40] for _, _, fault in WRONG])
-def test_a_wrong_frame_gets_one_sentence(contract: FrameContract, columns: dict[str, list], fault: str) -> None:
+def test_a_wrong_frame_gets_one_sentence(
+    contract: FrameContract, columns: dict[str, list], fault: str, slice_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pairforge.files.slices.SLICE_ROWS", slice_rows)
     with pytest.raises(FrameError) as caught:
         contract.check(pl.DataFrame(columns, strict=False), "pairs.csv")
     message = str(caught.value)
@@ -169,6 +176,33 @@ def test_the_sts_scale_is_guessed_and_told_and_any_other_is_named() -> None:
     assert adopt(raw, [frames.SCORED_PAIR], "sts.csv", score_scale=10).frame["score"].to_list() == [0, 0.5]
     with pytest.raises(FrameError, match="Give its top value with --score-scale"):
         adopt(raw.with_columns(score=pl.lit(70.0)), [frames.SCORED_PAIR], "sts.csv")
+
+
+VALUES = st.none() | st.floats(-1, 7) | st.sampled_from([0.0, 1.0, float("nan"), float("inf")])
+
+
+@given(st.lists(VALUES, min_size=1, max_size=8), st.integers(1, 7), st.sampled_from(list(SHAPES.values())))
+def test_what_is_known_of_rows_does_not_show_how_they_were_cut(
+    values: list[float | None], cut: int, shape: FrameContract
+) -> None:
+    for column in shape.columns:
+        lists = column.kind in (ColumnKind.TEXTS, ColumnKind.LABELS, ColumnKind.SCORES)
+        series = pl.Series([None if value is None else [value] for value in values] if lists else values)
+        parts = [ColumnFacts.of(part, column) for part in (series[:cut], series[cut:])]
+        joined = parts[0].joined(parts[1]) if cut < len(values) else parts[0]
+        whole = ColumnFacts.of(series, column)
+        if whole.nulls:  # Then no more is asked of the values.
+            assert (joined.rows, joined.nulls, joined.first_null) == (whole.rows, whole.nulls, whole.first_null)
+        else:
+            assert repr(joined) == repr(whole)
+
+
+def test_the_scale_of_scores_is_guessed_from_all_rows_before_the_first_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pairforge.files.slices.SLICE_ROWS", 2)
+    low = pl.DataFrame({"sentence1": "a", "sentence2": "b", "score": [0.5, 1.0, 0.0]})
+    adopted = adopt(StackedRows([low, low.with_columns(score=pl.lit(5.0))]), [frames.SCORED_PAIR], "sts")
+    assert adopted.rows.slice(0, 2)["score"].to_list() == [0.1, 0.2]
+    assert adopted.guesses == ("sts: divides 'score' by 5 (scores above 1; --score-scale says otherwise)",)
 
 
 @given(st.lists(st.floats(-1, 7), min_size=1, max_size=20))

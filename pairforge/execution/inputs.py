@@ -12,7 +12,7 @@ import polars as pl
 from pairforge import frames
 from pairforge.errors import FrameError, StageError
 from pairforge.execution.step import Input, Step, StepOptions
-from pairforge.files import read_frame, read_frames
+from pairforge.files import Rows, open_frames, read_frame, read_frames
 from pairforge.files.sources import is_hub
 
 
@@ -35,15 +35,15 @@ class FileInput:
         """The sources as an error names them."""
         return ", ".join(self.sources)
 
-    def adopt(self, frame: pl.DataFrame, wanted: Input, place: str) -> frames.Adopted:
-        """A frame read for this input, its columns named as one of the contracts wants.
+    def adopt(self, rows: Rows, wanted: Input, place: str) -> frames.Adopted:
+        """Rows read for this input, their columns named as one of the contracts wants.
 
         Raises:
-            FrameError: it does not hold what is wanted.
+            FrameError: they do not hold what is wanted.
         """
         # Of files read apart, not each has every column that was named.
-        columns = {name: raw for name, raw in self.columns.items() if not wanted.apart or raw in frame.columns}
-        return frames.adopt(frame, wanted.shapes, place, columns=columns, score_scale=self.score_scale)
+        columns = {name: raw for name, raw in self.columns.items() if not wanted.apart or raw in rows.schema}
+        return frames.adopt(rows, wanted.shapes, place, columns=columns, score_scale=self.score_scale)
 
 
 def given_inputs(step: Step, inputs: Mapping[str, FileInput]) -> dict[str, FileInput]:
@@ -92,17 +92,23 @@ def _is_read_from(source: str, output: Path) -> bool:
 
 @dataclass(frozen=True)
 class ReadInputs:
-    """Input frames that met their contracts, by role: a list of them where files are read apart, None if not given."""
+    """Inputs that met their contracts, by role.
 
-    frames: Mapping[str, pl.DataFrame | list[pl.DataFrame] | None]
+    Args:
+        by_role: A frame, or rows of which slices are read; a list of frames where files are read apart; None if not
+            given.
+        guesses: What was guessed of them, a sentence each.
+    """
+
+    by_role: Mapping[str, Rows | list[pl.DataFrame] | None]
     guesses: tuple[str, ...]
 
     @property
     def rows(self) -> dict[str, int]:
         """Role → number of rows, of those given."""
         return {
-            role: sum(frame.height for frame in (given if isinstance(given, list) else [given]))
-            for role, given in self.frames.items()
+            role: sum(frame.height for frame in given) if isinstance(given, list) else given.height
+            for role, given in self.by_role.items()
             if given is not None
         }
 
@@ -113,23 +119,25 @@ class ReadInputs:
 
 
 def read_inputs(step: Step, options: StepOptions, inputs: Mapping[str, FileInput]) -> ReadInputs:
-    """Read all inputs, their columns named as these options' contracts want.
+    """Read all inputs, their columns named as these options' contracts want; look through one that is streamed.
 
     Raises:
         FileError: a source cannot be read.
         FrameError: a source does not hold what the step wants.
     """
-    read: dict[str, pl.DataFrame | list[pl.DataFrame] | None] = dict.fromkeys(step.inputs)
+    read: dict[str, Rows | list[pl.DataFrame] | None] = dict.fromkeys(step.inputs)
     guesses: list[str] = []
     wanted_by_role = step.inputs_for(options)
     for role, given in inputs.items():
         wanted = wanted_by_role[role]
-        adopted = (
-            _read_apart(given, wanted)
-            if wanted.apart
-            else [given.adopt(read_frames(given.sources), wanted, given.place)]
-        )
-        read[role] = [one.frame for one in adopted] if wanted.apart else adopted[0].frame
+        if wanted.apart:
+            adopted = _read_apart(given, wanted)
+            read[role] = [one.frame for one in adopted]
+        else:
+            streamed = step.streams(role)
+            rows = open_frames(given.sources) if streamed else read_frames(given.sources)
+            adopted = [given.adopt(rows, wanted, given.place)]
+            read[role] = adopted[0].rows if streamed else adopted[0].frame
         guesses += [guess for one in adopted for guess in one.guesses]
     return ReadInputs(read, tuple(guesses))
 

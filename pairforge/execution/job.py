@@ -34,6 +34,7 @@ from pairforge.execution.outputs import (
 from pairforge.execution.row_wise import run_in_parts
 from pairforge.execution.step import StepContext, StepResult
 from pairforge.execution.workspace import Workspace
+from pairforge.files import Rows
 from pairforge.models import ModelKind, ModelSpec
 from pairforge.progress import Progress
 
@@ -104,9 +105,9 @@ def _refuse_overwriting(case: Case, placed: Collection[str], *, overwrite: bool)
 def _work(case: Case, means: Means, read: ReadInputs, workspace: Workspace) -> Manifest:
     started, clock = datetime.now(UTC), time.perf_counter()
     context = StepContext(means.cache, Ledger(notes=list(read.guesses)), means.progress, workspace.for_step)
-    with _naming_files(case):
-        result = _run_step(case, means, read, context, workspace)
     try:
+        with _naming_files(case):
+            result = _run_step(case, means, read, context, workspace)
         results = results_by_name(result, case.outputs, case.stage.step.name)
         refuse_empty(results, read.main_rows, context.ledger, case.stage.step.name)
         records = finish_outputs(results, case.paths, case.outputs, workspace, means.cache)
@@ -141,17 +142,19 @@ def _naming_files(case: Case) -> Iterator[None]:
         raise
 
 
-def _run_step(case: Case, means: Means, read: ReadInputs, context: StepContext, workspace: Workspace) -> StepResult:
+def _run_step(
+    case: Case, means: Means, read: ReadInputs, context: StepContext, workspace: Workspace
+) -> StepResult | Rows:
     step, options = case.stage.step, case.stage.options
 
     def load_models() -> dict[str, object]:
         return {role: _loaded(case, role, means.load) for role in step.models}
 
     if step.row_wise is None:
-        return step.run(**read.frames, **load_models(), options=options, context=context)
+        return step.run(**read.by_role, **load_models(), options=options, context=context)
     return run_in_parts(
         step.row_wise,
-        read.frames,
+        read.by_role,
         load_models,
         options=options,
         context=context,

@@ -8,15 +8,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import polars as pl
-
 from pairforge.errors import FileError, StageError
 from pairforge.execution.inputs import FileInput
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.manifest import Manifest, OutputRecord
 from pairforge.execution.step import Artifact, Output, Outputs, Step, StepOptions, StepResult
 from pairforge.execution.workspace import Workspace
-from pairforge.files import atomic_path, default_output, digest_path, write_frame
+from pairforge.files import Rows, atomic_path, default_output, digest_path, write_frame
 from pairforge.files.formats import format_of, suffix_of
 from pairforge.frames import ColumnKind
 
@@ -103,7 +101,11 @@ def _check_parent(path: Path) -> None:
         )
 
 
-def results_by_name(result: StepResult, outputs: Outputs, step_name: str) -> dict[str, pl.DataFrame | Path]:
+Result = Rows | Path
+"""One output as it was made: rows that are in memory or lie in parts, or what a step wrote."""
+
+
+def results_by_name(result: StepResult | Rows, outputs: Outputs, step_name: str) -> dict[str, Result]:
     """What a step returned, by output name.
 
     Raises:
@@ -113,19 +115,19 @@ def results_by_name(result: StepResult, outputs: Outputs, step_name: str) -> dic
     if set(named) != set(outputs):
         raise TypeError(f"step {step_name} promises {', '.join(outputs)}, but it returned {', '.join(named)}")
     for name, output in outputs.items():
-        wanted = Path if isinstance(output, Artifact) else pl.DataFrame
+        wanted, shown = (Path, "Path") if isinstance(output, Artifact) else (Rows, "DataFrame")
         if not isinstance(named[name], wanted):
-            raise TypeError(f"step {step_name} should return a {wanted.__name__} as {name}")
+            raise TypeError(f"step {step_name} should return a {shown} as {name}")
     return {name: named[name] for name in outputs}
 
 
-def refuse_empty(results: Mapping[str, pl.DataFrame | Path], rows_in: int, ledger: Ledger, step_name: str) -> None:
+def refuse_empty(results: Mapping[str, Result], rows_in: int, ledger: Ledger, step_name: str) -> None:
     """Refuse a frame without rows.
 
     Raises:
         StageError: naming how many input rows were dropped and why.
     """
-    empty = [name for name, frame in results.items() if isinstance(frame, pl.DataFrame) and frame.is_empty()]
+    empty = [name for name, made in results.items() if not isinstance(made, Path) and not made.height]
     if not empty:
         return
     reasons = ", ".join(f"{reason.replace('_', ' ')}: {rows:,}" for reason, rows in ledger.dropped.items())
@@ -137,7 +139,7 @@ def refuse_empty(results: Mapping[str, pl.DataFrame | Path], rows_in: int, ledge
 
 
 def finish_outputs(
-    results: Mapping[str, pl.DataFrame | Path],
+    results: Mapping[str, Result],
     paths: Mapping[str, Path],
     outputs: Outputs,
     workspace: Workspace,
@@ -158,12 +160,10 @@ def finish_outputs(
         if isinstance(result, Path) or isinstance(output, Artifact):
             records[name] = OutputRecord(path=path, digest=_finish_artifact(Path(str(result)), ready, cache))
         else:
-            frame = output.check(result, f"the output {name}")
-            columns = tuple(frame.columns)
-            _check_format(paths[name], holds_lists=any(dtype.is_nested() for dtype in frame.dtypes))
-            records[name] = OutputRecord(
-                path=path, digest=write_frame(frame, ready), rows=frame.height, columns=columns
-            )
+            rows = output.check_rows(result, f"the output {name}")
+            _check_format(paths[name], holds_lists=any(dtype.is_nested() for dtype in rows.schema.values()))
+            digest = write_frame(rows, ready)
+            records[name] = OutputRecord(path=path, digest=digest, rows=rows.height, columns=tuple(rows.schema))
     return records
 
 

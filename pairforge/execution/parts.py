@@ -11,8 +11,9 @@ import polars as pl
 
 from pairforge.errors import FileError
 from pairforge.execution.ledger import Ledger
-from pairforge.files import read_frame, read_json, write_frame, write_json
+from pairforge.files import Rows, open_frames, read_json, write_frame, write_json
 from pairforge.files.digests import digest_bytes
+from pairforge.files.slices import StackedRows
 
 PART_ROWS = 8_192
 """Rows in one part, unless the user says otherwise."""
@@ -69,16 +70,16 @@ class PartStore:
         """Whether the count of the preparation was kept."""
         return self._preparation.exists()
 
-    def merge(self, parts: Sequence[Part], ledger: Ledger) -> pl.DataFrame:
-        """One frame of all parts in order, their counts added to the ledger, the preparation's first.
+    def merge(self, parts: Sequence[Part], ledger: Ledger) -> Rows:
+        """The rows of all parts in order, read in slices; the ledger gets their counts, the preparation's first.
 
         A part that kept no row has no say in the columns' types, unless all of them are so.
         """
         ledger.merge(Ledger.from_json(read_json(self._preparation)))
         for part in parts:
             ledger.merge(Ledger.from_json(read_json(self._ledger(part))["ledger"]))
-        frames = [read_frame(self._frame(part)) for part in parts]
-        return pl.concat([frame for frame in frames if frame.height] or frames[:1], how="vertical_relaxed")
+        made = [open_frames([str(self._frame(part))]) for part in parts]
+        return StackedRows([rows for rows in made if rows.height] or made[:1])
 
     def _kept(self, part: Part) -> dict[str, Any] | None:
         try:

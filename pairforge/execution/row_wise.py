@@ -12,12 +12,13 @@ from pairforge.execution.executors import Executor
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.parts import Part, PartStore, cut
 from pairforge.execution.step import RowWise, StepContext, StepOptions
+from pairforge.files import Rows
 from pairforge.progress import silent
 
 
 def run_in_parts(
     row_wise: RowWise,
-    frames: Mapping[str, pl.DataFrame | list[pl.DataFrame] | None],
+    inputs: Mapping[str, Rows | list[pl.DataFrame] | None],
     load_models: Callable[[], Mapping[str, object]],
     *,
     options: StepOptions,
@@ -26,12 +27,12 @@ def run_in_parts(
     folder: Path,
     part_rows: int,
     executor: Executor,
-) -> pl.DataFrame:
+) -> Rows:
     """Run the parts that are not finished yet, and merge all; the counts of all go into the context's ledger.
 
     Args:
         row_wise: How the step is run in parts.
-        frames: The inputs by role.
+        inputs: The inputs by role; of the one that is cut, slices are read.
         load_models: Called only if a part is left to do.
         options: The step's options.
         context: What the step is lent.
@@ -40,14 +41,15 @@ def run_in_parts(
         part_rows: Rows in one part.
         executor: Works on the parts.
     """
-    rows = frames[row_wise.role]
-    if not isinstance(rows, pl.DataFrame):
+    rows = inputs[row_wise.role]
+    if rows is None or isinstance(rows, list):
         raise TypeError(f"the input {row_wise.role} is cut into parts, so it has to be a required one, read as one")
     parts, store = cut(rows.height, part_rows), PartStore(folder)
     left = [part for part in parts if not store.is_finished(part)]
     if left or not store.is_prepared:
+        shared = {role: given for role, given in inputs.items() if not (row_wise.streamed and role == row_wise.role)}
         counted = replace(context, ledger=Ledger())
-        prepared = row_wise.prepare(**frames, **load_models(), options=options, context=counted)
+        prepared = _prepared(row_wise, shared, load_models, options, counted)
         store.keep_preparation(counted.ledger)
 
         def work(part: Part) -> None:
@@ -62,3 +64,15 @@ def run_in_parts(
             for part in executor.run_parts(left, work):
                 advance(part.rows)
     return store.merge(parts, context.ledger)
+
+
+def _prepared(
+    row_wise: RowWise,
+    shared: Mapping[str, object],
+    load_models: Callable[[], Mapping[str, object]],
+    options: StepOptions,
+    context: StepContext,
+) -> object:
+    if row_wise.prepare is None:
+        return None
+    return row_wise.prepare(**shared, **load_models(), options=options, context=context)

@@ -133,14 +133,18 @@ class RowWise:
     Args:
         role: The input whose rows are cut.
         prepare: Called once, as `prepare(**inputs, **models, options=…, context=…)`, for what all parts share
-            (an index, closed positives, vectors). Must not depend on how the parts are cut.
+            (an index, closed positives, vectors). Must not depend on how the parts are cut. None where they share
+            nothing.
         run: Called for each part, as `run(rows, first_row=…, prepared=…, options=…, context=…)`; `first_row` is the
             ordinal of the part's first row in the whole input, from 0.
+        streamed: Whether the parts share nothing of the input that is cut: `prepare` is then called without it, and
+            each part's rows are read when it is worked on, so that the input may be larger than memory.
     """
 
     role: str
-    prepare: Callable[..., Any]
+    prepare: Callable[..., Any] | None
     run: Callable[..., pl.DataFrame]
+    streamed: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,10 @@ class Step:
     def inputs_for(self, options: StepOptions) -> dict[str, Input]:
         """The inputs as these options want them."""
         return {role: wanted.narrowed(options) for role, wanted in self.inputs.items()}
+
+    def streams(self, role: str) -> bool:
+        """Whether slices of this input are read when a part is worked on, instead of all of it before."""
+        return self.row_wise is not None and self.row_wise.streamed and self.row_wise.role == role
 
     def suffix_of(self, options: StepOptions) -> str:
         """What the default output adds to the input's name with these options."""

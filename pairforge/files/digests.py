@@ -70,16 +70,18 @@ def _files_below(folder: Path) -> Iterable[Path]:
         yield from (Path(parent, name) for name in names)
 
 
-_Identity = tuple[bytes, str, str, str]
+Identity = tuple[bytes, str, str, str]
 """Path, size, mtime and inode: as bytes and texts, since not every name is Unicode nor every inode below 2**63."""
 
 
-def _identity(path: Path) -> tuple[_Identity, float]:
+def identity_of(path: Path) -> Identity:
+    """What tells a file from every other and from itself once it is written anew.
+
+    Raises:
+        OSError: it is not there.
+    """
     found = path.stat()
-    return (
-        (os.fsencode(path.resolve()), str(found.st_size), str(found.st_mtime_ns), str(found.st_ino)),
-        found.st_mtime,
-    )
+    return os.fsencode(path.resolve()), str(found.st_size), str(found.st_mtime_ns), str(found.st_ino)
 
 
 class _Memory:
@@ -90,7 +92,7 @@ class _Memory:
 
     def digest(self, path: Path) -> str:
         try:
-            identity, changed = _identity(path)
+            identity, changed = identity_of(path), path.stat().st_mtime
         except OSError:
             raise FileError(missing(path)) from None
         remembered = self._recall(identity)
@@ -98,7 +100,7 @@ class _Memory:
             return remembered
         try:
             digest = digest_bytes(path)
-            unchanged = _identity(path)[0] == identity
+            unchanged = identity_of(path) == identity
         except OSError as error:
             check_readable(path)
             raise FileError(f"{path}: cannot be read to its end ({error.strerror}). Check the disk.") from error
@@ -107,7 +109,7 @@ class _Memory:
             self._remember(identity, digest)
         return digest
 
-    def _recall(self, identity: _Identity) -> str | None:
+    def _recall(self, identity: Identity) -> str | None:
         if not self._database.exists():
             return None
         try:
@@ -119,7 +121,7 @@ class _Memory:
             return None
         return str(row[0]) if row else None
 
-    def _remember(self, identity: _Identity, digest: str) -> None:
+    def _remember(self, identity: Identity, digest: str) -> None:
         try:
             self._database.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._open()) as connection, connection:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from pairforge.errors import FileError
+from pairforge.files.compressed import opened_to_write
 from pairforge.files.separated import read_separated
-
-Compression = Literal["uncompressed", "gzip", "zstd"]
+from pairforge.files.slices import SLICE_ROWS, JsonLinesRows, ParquetRows, Rows, slices
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,15 @@ class Format:
     Args:
         family: "parquet", "json lines", "json", "csv" or "tsv".
         read: Reads so many rows of a file, or all; raises FileError or whatever polars raises.
-        write: Writes a frame, the same bytes for equal frames; None for a format that is only read.
+        write: Writes rows, the same bytes for equal rows; None for a format that is only read.
+        open: Opens a file of which slices are read; None for a format that is read whole.
         separator: Between the fields of a line, for csv and tsv; these hold no lists.
     """
 
     family: str
     read: Callable[[Path, int | None], pl.DataFrame]
-    write: Callable[[pl.DataFrame, Path], None] | None
+    write: Callable[[Rows, Path], None] | None
+    open: Callable[[Path], Rows] | None = None
     separator: str = ""
 
 
@@ -49,34 +50,43 @@ def _read_json(path: Path, rows: int | None) -> pl.DataFrame:
     return pl.read_json(path, infer_schema_length=None).slice(0, rows) if array else _read_json_lines(path, rows)
 
 
-def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    # Page boundaries follow the chunks in memory, so equal frames need equal chunks for equal bytes.
-    frame.rechunk().write_parquet(path, compression="zstd", compression_level=3, row_group_size=100_000)
+def _write_parquet(rows: Rows, path: Path) -> None:
+    from pyarrow import parquet  # noqa: PLC0415 - comes with datasets; a tenth of a second that only writing takes
+
+    # Not by polars: the pages it writes differ with how equal lists lie in memory, so parts would show in the bytes.
+    schema = rows.schema.to_frame().to_arrow().schema
+    with parquet.ParquetWriter(path, schema, compression="zstd", compression_level=3) as file:
+        for part in slices(rows):
+            file.write_table(part.rechunk().to_arrow(), row_group_size=SLICE_ROWS)
 
 
-def _write_json_lines(frame: pl.DataFrame, path: Path, *, compression: Compression) -> None:
-    frame.rechunk().write_ndjson(path, compression=compression, check_extension=False)
+def _write_json_lines(rows: Rows, path: Path, *, compression: str) -> None:
+    with opened_to_write(path, compression) as stream:
+        for part in slices(rows):
+            part.write_ndjson(stream)
 
 
-def _write_separated(frame: pl.DataFrame, path: Path, *, separator: str, compression: Compression) -> None:
-    frame.rechunk().write_csv(path, separator=separator, compression=compression, check_extension=False)
+def _write_separated(rows: Rows, path: Path, *, separator: str, compression: str) -> None:
+    with opened_to_write(path, compression) as stream:
+        for number, part in enumerate(slices(rows)):
+            part.write_csv(stream, separator=separator, include_header=number == 0)
 
 
 def _formats() -> Mapping[str, Format]:
     formats = {
-        ".parquet": Format("parquet", _read_parquet, _write_parquet),
+        ".parquet": Format("parquet", _read_parquet, _write_parquet, ParquetRows.open),
         ".json": Format("json", _read_json, None),
     }
-    compressions: Mapping[str, Compression] = {"": "uncompressed", ".gz": "gzip", ".zst": "zstd"}
-    for ending, compression in compressions.items():
-        json_lines = Format("json lines", _read_json_lines, partial(_write_json_lines, compression=compression))
+    for ending in ("", ".gz", ".zst"):
+        write_json_lines = partial(_write_json_lines, compression=ending)
+        json_lines = Format("json lines", _read_json_lines, write_json_lines, None if ending else JsonLinesRows)
         formats[f".jsonl{ending}"] = formats[f".ndjson{ending}"] = json_lines
         for family, separator in (("csv", ","), ("tsv", "\t")):
             formats[f".{family}{ending}"] = Format(
                 family,
                 partial(read_separated, separator=separator),
-                partial(_write_separated, separator=separator, compression=compression),
-                separator,
+                partial(_write_separated, separator=separator, compression=ending),
+                separator=separator,
             )
     return formats
 

@@ -17,7 +17,8 @@ import polars as pl
 
 from pairforge.errors import FileError
 from pairforge.files.digests import digest_bytes
-from pairforge.files.formats import format_of
+from pairforge.files.formats import Format, format_of
+from pairforge.files.slices import Rows
 from pairforge.files.sources import PARTIAL, check_readable
 
 
@@ -49,8 +50,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
-def write_frame(frame: pl.DataFrame, path: Path) -> str:
+def write_frame(frame: Rows, path: Path) -> str:
     """Write a frame in the format that the path's suffix names, atomically; equal frames give identical bytes.
+
+    Args:
+        frame: A frame, or rows that are read in slices while they are written; the bytes are the same.
+        path: Where to.
 
     Returns:
         The SHA-256 of the file, as `digest_path` gives it.
@@ -62,8 +67,7 @@ def write_frame(frame: pl.DataFrame, path: Path) -> str:
     if written_as.write is None:
         raise FileError(f"{path}: .json is read, but not written. Write .jsonl or .parquet.")
     _check_target(path)
-    if written_as.separator:
-        _refuse_lists(frame, path, written_as.family)
+    _refuse_types(frame.schema, path, written_as)
     with atomic_path(path) as temporary:
         try:
             written_as.write(frame, temporary)
@@ -104,13 +108,15 @@ def _check_target(path: Path) -> None:
         raise FileError(f"{path}: is a folder, but a file is to be written there. Name a file with -o.")
 
 
-def _refuse_lists(frame: pl.DataFrame, path: Path, family: str) -> None:
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Binary]
-    if nested:
-        raise FileError(
-            f"{path}: {family} cannot hold column '{nested[0]}' of type {frame.schema[nested[0]]}. "
-            "Write .parquet or .jsonl."
-        )
+def _refuse_types(schema: pl.Schema, path: Path, written_as: Format) -> None:
+    for name, dtype in schema.items():
+        if written_as.separator and (dtype.is_nested() or dtype == pl.Binary):
+            mend = "Write .parquet or .jsonl"
+        elif written_as.family == "parquet" and dtype in (pl.Int128, pl.UInt128, pl.Object):
+            mend = "Convert or remove it"
+        else:
+            continue
+        raise FileError(f"{path}: {written_as.family} cannot hold column '{name}' of type {dtype}. {mend}.")
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:

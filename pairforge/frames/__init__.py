@@ -5,7 +5,8 @@ them and travel through every step; a trainer sees `FrameContract.view` alone.
 """
 
 from pairforge.frames.adoption import Adopted, adopt
-from pairforge.frames.contracts import Column, ColumnKind, FrameContract
+from pairforge.frames.columns import Column, ColumnKind
+from pairforge.frames.contracts import FrameContract
 from pairforge.frames.shapes import (
     ANY_CORPUS,
     CORPUS,

@@ -4,85 +4,103 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
 from pairforge.errors import FrameError
-from pairforge.frames.contracts import ColumnKind, FrameContract
+from pairforge.files.slices import ChangedRows, Rows, slices
+from pairforge.frames.columns import ColumnFacts, ColumnKind
+from pairforge.frames.contracts import FrameContract
 from pairforge.frames.shapes import detect_shape
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """A raw frame with its columns named as a contract wants, and a line for each guess that was made."""
+    """Raw rows with their columns named as a contract wants, and a line for each guess that was made."""
 
-    frame: pl.DataFrame
+    rows: Rows
     shape: FrameContract
     guesses: tuple[str, ...] = ()
 
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """All the rows, in memory."""
+        return self.rows.slice(0, self.rows.height)
+
 
 def adopt(
-    frame: pl.DataFrame,
+    rows: Rows,
     shapes: Sequence[FrameContract],
     place: str,
     *,
     columns: Mapping[str, str] | None = None,
     score_scale: float | None = None,
 ) -> Adopted:
-    """Give a raw frame the names and the score scale of the first of the `shapes` that it can fit, and check it.
+    """Give raw rows the names and the score scale of the first of the `shapes` that they can fit, and check them all.
 
     Args:
-        frame: A frame as it was read.
+        rows: A frame as it was read, or rows that are read in slices; these are looked through once.
         shapes: The contracts allowed, the most specific first.
-        place: Where the frame came from, for errors.
-        columns: Contract column → the frame's own column name, where the user said so.
+        place: Where the rows came from, for errors.
+        columns: Contract column → the rows' own column name, where the user said so.
         score_scale: The score that means "the same"; scores are divided by it. Guessed as 5 for scores above 1
             and up to 5 (the STS scale).
 
     Raises:
         FrameError: a named column does not exist, a renaming would overwrite a column, or no shape fits.
     """
-    frame = _rename(frame, {raw: name for name, raw in (columns or {}).items() if raw != name}, place)
+    rows = _rename(rows, {raw: name for name, raw in (columns or {}).items() if raw != name}, place)
     guesses: list[str] = []
-    shape = next((shape for shape in shapes if _fits(frame, shape)), None)
+    shape = next((shape for shape in shapes if _fits(rows, shape)), None)
     if shape is None:
-        shape, renaming = _guess(frame, shapes, place)
-        frame = _rename(frame, renaming, place)
+        shape, renaming = _guess(rows, shapes, place)
+        rows = _rename(rows, renaming, place)
         guesses += [f"{place}: reads column '{raw}' as '{name}'" for raw, name in renaming.items()]
-    frame, scale_guess = _rescale(frame, shape, place, score_scale)
-    return Adopted(shape.check(frame, place), shape, (*guesses, *scale_guess))
+    facts = shape.facts(rows)
+    scales, scale_guess = _scales(rows.schema, facts, shape, place, score_scale)
+    shape.check_facts(rows, facts, place, scales)
+    checked = ChangedRows(rows, lambda frame: shape.cast(_divided(frame, scales)))
+    return Adopted(checked, shape, (*guesses, *scale_guess))
 
 
-def _rename(frame: pl.DataFrame, renaming: Mapping[str, str], place: str) -> pl.DataFrame:
+def _divided(frame: pl.DataFrame, scales: Mapping[str, float]) -> pl.DataFrame:
+    return frame.with_columns(pl.col(name) / scale for name, scale in scales.items())
+
+
+def _rename(rows: Rows, renaming: dict[str, str], place: str) -> Rows:
+    names = rows.schema.names()
     for raw, name in renaming.items():
-        if raw not in frame.columns:
+        if raw not in names:
             raise FrameError(
-                f"{place}: column '{raw}', named as '{name}', is missing (found: {', '.join(frame.columns)}). "
+                f"{place}: column '{raw}', named as '{name}', is missing (found: {', '.join(names)}). "
                 "Name one of these."
             )
-        if name in frame.columns and name not in renaming:
+        if name in names and name not in renaming:
             raise FrameError(
                 f"{place}: column '{raw}' cannot be read as '{name}', which exists too; remove one of them."
             )
-    return frame.rename(dict(renaming))
+    return ChangedRows(rows, lambda frame: frame.rename(renaming)) if renaming else rows
 
 
-def _guess(frame: pl.DataFrame, shapes: Sequence[FrameContract], place: str) -> tuple[FrameContract, dict[str, str]]:
+def _guess(rows: Rows, shapes: Sequence[FrameContract], place: str) -> tuple[FrameContract, dict[str, str]]:
+    names = rows.schema.names()
     for shape in shapes:
-        renaming = dict(_guessed_names(shape, frame.columns))
-        if _fits(frame.rename(renaming), shape):
+        renaming = dict(_guessed_names(shape, names))
+        if _fits(_rename(rows, renaming, place), shape):
             return shape, renaming
     if len(shapes) == 1:
-        shapes[0].check(frame, place)
-    return detect_shape(frame, place, shapes), {}
+        shapes[0].check_rows(rows, place)
+    return detect_shape(rows, place, shapes), {}
 
 
-def _fits(frame: pl.DataFrame, shape: FrameContract) -> bool:
+def _fits(rows: Rows, shape: FrameContract) -> bool:
     """Whether it has the columns of the shape; a column of fractions holds scores, whatever its name, and no labels."""
+    if shape.missing(rows.schema.names()):
+        return False
     labels = [column.name for column in shape.columns if column.kind is ColumnKind.LABEL]
-    return not shape.missing(frame.columns) and not any(
-        frame[name].dtype.is_float() and (frame[name].drop_nans() % 1 != 0).any() for name in labels
-    )
+    unsure = [name for name in labels if rows.schema[name].is_float()]
+    return not unsure or not any((part[name].drop_nans() % 1 != 0).any() for part in slices(rows) for name in unsure)
 
 
 def _guessed_names(shape: FrameContract, columns: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -96,19 +114,14 @@ def _guessed_names(shape: FrameContract, columns: Sequence[str]) -> Iterator[tup
             yield raw, column.name
 
 
-def _rescale(
-    frame: pl.DataFrame, shape: FrameContract, place: str, scale: float | None
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    bounded = next((c for c in shape.columns if c.kind is ColumnKind.SCORE and c.maximum == 1), None)
-    if bounded is None or not frame[bounded.name].dtype.is_numeric():
-        return frame, ()
-    guess: tuple[str, ...] = ()
-    top = frame[bounded.name].max()
-    if scale is None and isinstance(top, int | float) and 1 < top <= 5:
-        scale, guess = (
-            5.0,
-            (f"{place}: divides '{bounded.name}' by 5 (scores above 1; --score-scale says otherwise)",),
-        )
-    if scale is None or scale == 1:
-        return frame, guess
-    return frame.with_columns(pl.col(bounded.name) / scale), guess
+def _scales(
+    schema: pl.Schema, facts: Mapping[str, ColumnFacts], shape: FrameContract, place: str, named: float | None
+) -> tuple[Mapping[str, float], tuple[str, ...]]:
+    """By what scores are divided, by column, and what is said of it if it is a guess."""
+    bounded = next((c.name for c in shape.columns if c.kind is ColumnKind.SCORE and c.maximum == 1), None)
+    if bounded is None or not schema[bounded].is_numeric():
+        return {}, ()
+    top = facts[bounded].highest
+    if named is None and top is not None and 1 < top <= 5:
+        return {bounded: 5.0}, (f"{place}: divides '{bounded}' by 5 (scores above 1; --score-scale says otherwise)",)
+    return ({bounded: named} if named not in (None, 1) else {}), ()

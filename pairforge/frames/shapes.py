@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from pairforge.errors import FrameError
-from pairforge.frames.contracts import Column, ColumnKind, FrameContract
+from pairforge.files.slices import Rows
+from pairforge.frames.columns import Column, ColumnKind
+from pairforge.frames.contracts import FrameContract
 
 _ANCHOR = Column("anchor", aliases=("query", "question", "sentence1", "sentence_a", "text1", "premise", "title"))
 _POSITIVE = Column(
@@ -108,19 +110,19 @@ TEXT_BEARING_SHAPES = (*(RAW_NLI if shape is NLI else shape for shape in SHAPES.
 """The same for who looks at the texts alone: NLI labels may be words, or missing, and pairs need no score."""
 
 
-def detect_shape(frame: pl.DataFrame, place: str, shapes: Sequence[FrameContract] | None = None) -> FrameContract:
-    """The first of the shapes (most specific first; by default all) whose required columns the frame has.
+def detect_shape(rows: Rows, place: str, shapes: Sequence[FrameContract] | None = None) -> FrameContract:
+    """The first of the shapes (most specific first; by default all) whose required columns the rows have.
 
     Raises:
         FrameError: no shape fits.
     """
     among = tuple(SHAPES.values()) if shapes is None else shapes
     for shape in among:
-        if not shape.missing(frame.columns):
+        if not shape.missing(rows.schema.names()):
             return shape
     wanted = "; ".join(f"{shape.name}: {', '.join(c.shown_name for c in shape.columns)}" for shape in among)
     raise FrameError(
-        f"{place}: its columns ({', '.join(frame.columns)}) fit no wanted shape ({wanted}). "
+        f"{place}: its columns ({', '.join(rows.schema.names())}) fit no wanted shape ({wanted}). "
         "Rename them, or name them with the --…-column options."
     )
 

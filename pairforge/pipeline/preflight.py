@@ -9,9 +9,8 @@ import polars as pl
 
 from pairforge.errors import PairforgeError
 from pairforge.execution.stage import FileInput
-from pairforge.files import read_frame, source_exists
-from pairforge.files.formats import format_of
-from pairforge.files.sources import is_hub, locate
+from pairforge.files import open_frames, source_exists
+from pairforge.files.sources import is_hub
 from pairforge.models import ModelKind, ModelRequest
 from pairforge.pipeline.faults import Faults, in_recipe_terms
 from pairforge.pipeline.stage_table import Draft, reference_in
@@ -67,13 +66,7 @@ def _check_exists(place: str, source: str, faults: Faults) -> None:
 
 
 def _head(source: str) -> pl.DataFrame:
-    files = locate(source)
-    if all(format_of(file).family == "parquet" for file in files):
-        try:
-            return pl.scan_parquet(files, glob=False, hive_partitioning=False).head(_ROWS_LOOKED_AT).collect()
-        except pl.exceptions.PolarsError:
-            pass  # `read_frame` says what is wrong.
-    return read_frame(source).head(_ROWS_LOOKED_AT)
+    return open_frames([source]).slice(0, _ROWS_LOOKED_AT)
 
 
 def check_models(made: Draft, faults: Faults) -> None:

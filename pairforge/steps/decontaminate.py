@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from pairforge.execution.ledger import DROP_REASON
-from pairforge.execution.step import Input, Step, StepContext, StepOptions
+from pairforge.execution.step import Input, RowWise, Step, StepContext, StepOptions
 from pairforge.frames import ANY_CORPUS, TEXT_BEARING_SHAPES, ColumnKind
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.row_texts import normalised_texts, text_columns
@@ -42,13 +42,25 @@ def decontaminate(
     Raises:
         FrameError: the columns of one of them fit no shape.
     """
-    ledger = (context or StepContext()).ledger
-    extra_columns(corpus, (), [DROP_REASON], "corpus")
+    context = context or StepContext()
     asked = [against] if isinstance(against, pl.DataFrame) else against
-    leaks = pl.concat([normalised_texts(one, "against")["text"] for one in asked]).unique()
-    leaking = pl.any_horizontal(_leaks(name, kind, leaks) for name, kind in text_columns(corpus, "corpus"))
-    flagged = corpus.with_columns(pl.when(leaking).then(pl.lit("in_evaluation_set")).alias(DROP_REASON))
-    return ledger.keep_unflagged(flagged)
+    leaks = prepare(asked, options=options, context=context)
+    return clean_rows(corpus, first_row=0, prepared=leaks, options=options, context=context)
+
+
+def prepare(against: Sequence[pl.DataFrame], *, options: DecontaminateOptions, context: StepContext) -> pl.Series:
+    """The distinct normalised texts of the evaluation sets."""
+    return pl.concat([normalised_texts(one, "against")["text"] for one in against]).unique()
+
+
+def clean_rows(
+    rows: pl.DataFrame, *, first_row: int, prepared: pl.Series, options: DecontaminateOptions, context: StepContext
+) -> pl.DataFrame:
+    """Those rows of one part of the corpus of which no text is among those that were prepared."""
+    extra_columns(rows, (), [DROP_REASON], "corpus")
+    leaking = pl.any_horizontal(_leaks(name, kind, prepared) for name, kind in text_columns(rows, "corpus"))
+    flagged = rows.with_columns(pl.when(leaking).then(pl.lit("in_evaluation_set")).alias(DROP_REASON))
+    return context.ledger.keep_unflagged(flagged)
 
 
 def _leaks(name: str, kind: ColumnKind, leaks: pl.Series) -> pl.Expr:
@@ -66,5 +78,6 @@ STEP = Step(
         "against": Input("The evaluation sets.", TEXT_BEARING_SHAPES, many=True, apart=True),
     },
     outputs=lambda options: {"corpus": ANY_CORPUS},
+    row_wise=RowWise("corpus", prepare, clean_rows, streamed=True),
     suffix="clean",
 )

@@ -58,12 +58,11 @@ def test_output_that_links_to_a_source_is_refused(shards: Path) -> None:
 
 def test_several_sources_are_read_as_one_and_optional_roles_are_none(shards: Path) -> None:
     sources = (str(shards / "1.parquet"), str(shards / "0.parquet"))
-    read = read_inputs(
-        SHOUT, SHOUT.options(), given_inputs(SHOUT, {"texts": FileInput(sources), "others": FileInput(())})
-    )
-    assert read.frames["texts"] is not None
-    assert read.frames["texts"]["text"].to_list() == ["1", "0"]
-    assert read.frames["others"] is None
+    given = given_inputs(SHOUT, {"texts": FileInput(sources), "others": FileInput(())})
+    read = read_inputs(SHOUT, SHOUT.options(), given)
+    assert isinstance(read.by_role["texts"], pl.DataFrame)
+    assert read.by_role["texts"]["text"].to_list() == ["1", "0"]
+    assert read.by_role["others"] is None
     assert (read.rows, read.main_rows) == ({"texts": 2}, 2)
 
 

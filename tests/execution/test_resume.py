@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
+import tiny_steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_steps import PACK, SHOUT, PackOptions, ShoutOptions
@@ -94,9 +95,12 @@ def test_part_size_never_changes_a_byte(texts: list[str], part_rows: int, longes
         assert made[0] == made[1]
 
 
-def test_killed_run_goes_on_to_the_same_bytes_and_makes_no_part_twice(texts: Path, wanted: bytes) -> None:
+@pytest.mark.parametrize("step", ["SHOUT", "STREAMED"])
+def test_killed_run_goes_on_to_the_same_bytes_and_makes_no_part_twice(texts: Path, step: str) -> None:
+    out = texts.with_name("wanted.parquet")
+    run_stage(replace(stage_over(texts), step=getattr(tiny_steps, step), outputs={"texts": out}), cache=cache_folder())
     log = texts.with_name("log")
-    running = start("SHOUT", texts, SHOUT_LOG=str(log), SHOUT_SECONDS="0.3")
+    running = start(step, texts, SHOUT_LOG=str(log), SHOUT_SECONDS="0.3")
     workspace = texts.with_name("texts.shouted.parquet.parts")
     wait_for_parts(running, workspace, 2)
     kill(running)
@@ -105,11 +109,11 @@ def test_killed_run_goes_on_to_the_same_bytes_and_makes_no_part_twice(texts: Pat
     started = log.read_text().split()
     assert len(started) < 6
 
-    again = start("SHOUT", texts, SHOUT_LOG=str(log))
+    again = start(step, texts, SHOUT_LOG=str(log))
     assert again.wait() == 0
     met_again = log.read_text().split()[len(started) :]
     assert met_again == [str(2 * part) for part in range(finished, 6)]
-    assert texts.with_name("texts.shouted.parquet").read_bytes() == wanted
+    assert texts.with_name("texts.shouted.parquet").read_bytes() == out.read_bytes()
     assert not workspace.exists()
 
 

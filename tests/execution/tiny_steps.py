@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,6 +64,18 @@ SHOUT = Step(
     row_wise=RowWise("texts", prepare_shout, shout_part),
     suffix="shouted",
 )
+
+
+def prepare_others(
+    *, others: pl.DataFrame | None, options: ShoutOptions, context: StepContext, texts: pl.DataFrame | None = None
+) -> int:
+    """What the parts share, but for the texts, which are given only where they are not streamed."""
+    context.ledger.count("texts prepared", 0 if texts is None else texts.height)
+    return 0 if others is None else others.height
+
+
+STREAMED = replace(SHOUT, row_wise=RowWise("texts", prepare_others, shout_part, streamed=True))
+"""As SHOUT, but that its input is read slice by slice."""
 
 
 def split(texts: pl.DataFrame, *, options: StepOptions, context: StepContext) -> dict[str, pl.DataFrame]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from pairforge.errors import FileError
-from pairforge.files import read_frame, read_frames, source_exists, write_frame
+from pairforge.files import open_frames, read_frame, read_frames, source_exists, write_frame
 
 NOBODY = 65534
 
@@ -73,12 +73,15 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize("read", [read_frame, lambda path: open_frames([str(path)])], ids=["whole", "in slices"])
 @pytest.mark.parametrize(("name", "content", "fault"), WRONG, ids=[name for name, _, _ in WRONG])
-def test_an_unreadable_file_gets_one_sentence(tmp_path: Path, name: str, content: bytes, fault: str) -> None:
+def test_an_unreadable_file_gets_one_sentence(
+    tmp_path: Path, name: str, content: bytes, fault: str, read: Callable[[Path], object]
+) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(FileError) as caught:
-        read_frame(path)
+        read(path)
     message = str(caught.value)
     assert fault in message
     assert message.startswith(f"{path}: ")
@@ -213,14 +216,15 @@ def test_shards_are_read_by_name_from_a_folder_or_a_glob(tmp_path: Path) -> None
         assert read_frame(source)["a"].to_list() == [0, 1]
 
 
-def test_shards_that_disagree_name_the_odd_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read", [read_frame, lambda folder: open_frames([str(folder)])], ids=["whole", "in slices"])
+def test_shards_that_disagree_name_the_odd_one(tmp_path: Path, read: Callable[[Path], object]) -> None:
     folder = shards(tmp_path / "shards")
     write_frame(pl.DataFrame({"a": [2], "c": ["x"]}), folder / "part-2.parquet")
     with pytest.raises(FileError, match=r"part-2.parquet: its columns \(a, c\) are not those of .*part-0.parquet"):
-        read_frame(folder)
+        read(folder)
     write_frame(pl.DataFrame({"a": [[2]], "b": ["x"]}), folder / "part-2.parquet")
     with pytest.raises(FileError, match=r"part-2.parquet: column 'a' is of another type than in .*part-0.parquet"):
-        read_frame(folder)
+        read(folder)
 
 
 def test_several_sources_are_one_corpus_whatever_the_order_of_their_columns(tmp_path: Path) -> None:
