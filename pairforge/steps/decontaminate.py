@@ -74,7 +74,7 @@ STEP = Step(
     run=decontaminate,
     options=DecontaminateOptions,
     inputs={
-        "corpus": Input("The training corpus.", TEXT_BEARING_SHAPES),
+        "corpus": Input("The training corpus; may be larger than memory.", TEXT_BEARING_SHAPES),
         "against": Input("The evaluation sets.", TEXT_BEARING_SHAPES, many=True, apart=True),
     },
     outputs=lambda options: {"corpus": ANY_CORPUS},
