@@ -11,7 +11,7 @@ import polars as pl
 
 from pairforge.errors import FileError
 from pairforge.execution.ledger import Ledger
-from pairforge.files import Rows, open_frames, read_json, write_frame, write_json
+from pairforge.files import Rows, open_frames, read_frame, read_json, write_frame, write_json
 from pairforge.files.digests import digest_bytes
 from pairforge.files.slices import StackedRows
 

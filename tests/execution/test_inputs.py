@@ -73,8 +73,8 @@ def test_options_decide_which_shape_is_read(tmp_path: Path) -> None:
     given = {"texts": FileInput((str(source),))}
     as_texts = read_inputs(step, step.options(), given)
     as_pairs = read_inputs(step, step.options(mark="?"), given)
-    assert as_texts.frames["texts"].columns == ["text", "question", "answer"]
-    assert as_pairs.frames["texts"].columns == ["text", "anchor", "positive"]
+    assert as_texts.by_role["texts"].columns == ["text", "question", "answer"]
+    assert as_pairs.by_role["texts"].columns == ["text", "anchor", "positive"]
 
 
 def test_unknown_role_is_refused() -> None:
