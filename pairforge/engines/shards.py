@@ -100,25 +100,8 @@ class Shards:
     def write(self, keys: Keys, rows: Floats) -> None:
         """Add a shard; it is seen by those who look at the folder from now on."""
         name = hashlib.blake2b(keys.tobytes(), digest_size=_KEY_BYTES).hexdigest()
-        self.save(f"{name}.{self._holds}.npy", rows)
-        self.save(f"{name}.keys.npy", keys)
-
-    def save(self, name: str, array: npt.NDArray[Any]) -> None:
-        """Write an array into the folder, atomically.
-
-        Raises:
-            FileError: it cannot be written.
-        """
-        try:
-            with atomic_path(self.folder / name) as temporary, temporary.open("wb") as written:
-                np.save(written, np.ascontiguousarray(array))
-        except (FileError, OSError) as error:
-            cause = error.__cause__ if isinstance(error, FileError) else error
-            reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
-            raise FileError(
-                f"{self.folder}: {self._holds} cannot be stored there ({reason}). Free some space, or name another "
-                "cache folder with --cache-dir."
-            ) from error
+        save_array(self.folder / f"{name}.{self._holds}.npy", rows, self._holds)
+        save_array(self.folder / f"{name}.keys.npy", keys, self._holds)
 
     def _shard(self, shard: int) -> Floats:
         """A memory map of a shard; few stay open, for each holds a file descriptor."""
@@ -135,6 +118,29 @@ class Shards:
         if len(self._open) > _OPEN_SHARDS:
             self._open.popitem(last=False)
         return self._open[shard]
+
+
+def save_array(file: Path, array: npt.NDArray[Any], holds: str = "vectors") -> None:
+    """Write an array as .npy, atomically.
+
+    Args:
+        file: Where to.
+        array: What is written.
+        holds: What it is or belongs to, in the plural, for the error.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    try:
+        with atomic_path(file) as temporary, temporary.open("wb") as written:
+            np.save(written, np.ascontiguousarray(array))
+    except (FileError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, FileError) else error
+        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
+        raise FileError(
+            f"{file.parent}: {holds} cannot be stored there ({reason}). Free some space, or name another cache folder "
+            "with --cache-dir."
+        ) from error
 
 
 def _width(file: Path) -> int:

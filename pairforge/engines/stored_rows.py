@@ -18,7 +18,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pairforge.engines.shards import Keys, Shards
+from pairforge.engines.shards import Keys, Shards, save_array
 from pairforge.errors import FileError, ModelError
 from pairforge.models import Floats, ModelSpec
 from pairforge.progress import Progress
@@ -135,7 +135,7 @@ class _Computation:
             return kept
         places = np.flatnonzero(missing)
         planned = places[np.argsort(-self.items.lengths(places.tolist()), kind="stable")]
-        self.shards.save(name, self.items.keys[planned])
+        save_array(self.shards.folder / name, self.items.keys[planned], self.items.holds)
         return planned
 
     def _batches(self, plan: Places) -> Iterator[Places]:
