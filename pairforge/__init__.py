@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from pairforge.steps.sample_silver import sample_silver as sample_silver
     from pairforge.steps.split_corpus import SplitCorpusOptions as SplitCorpusOptions
     from pairforge.steps.split_corpus import split_corpus as split_corpus
+    from pairforge.steps.sweep_negatives import SweepNegativesOptions as SweepNegativesOptions
+    from pairforge.steps.sweep_negatives import sweep_negatives as sweep_negatives
     from pairforge.training.init_model import init_model as init_model
     from pairforge.training.options import InitModelOptions as InitModelOptions
     from pairforge.training.options import TrainOptions as TrainOptions
@@ -67,6 +69,7 @@ _HOMES = {
     "pairforge.steps.convert_nli": ("ConvertNliOptions", "convert_nli"),
     "pairforge.steps.decontaminate": ("DecontaminateOptions", "decontaminate"),
     "pairforge.steps.mine_negatives": ("MineNegativesOptions", "mine_negatives"),
+    "pairforge.steps.sweep_negatives": ("SweepNegativesOptions", "sweep_negatives"),
     "pairforge.steps.pair_texts": ("PairTextsOptions", "pair_texts"),
     "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
     "pairforge.steps.propose_pairs": ("ProposePairsOptions", "propose_pairs"),
@@ -105,6 +108,7 @@ __all__ = [
     "StageError",
     "StepContext",
     "Stopped",
+    "SweepNegativesOptions",
     "TrainOptions",
     "convert_nli",
     "decontaminate",
@@ -121,6 +125,7 @@ __all__ = [
     "run_recipe",
     "sample_silver",
     "split_corpus",
+    "sweep_negatives",
     "train",
     "write_frame",
 ]

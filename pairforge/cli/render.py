@@ -53,7 +53,13 @@ def show_outcome(stage: Stage, outcome: Outcome, *, called: str | None = None, t
 
 
 def show_results(step: str, outcome: Outcome) -> None:
-    """The tables of scores on stdout, after an evaluation."""
+    """The tables of scores on stdout after an evaluation, that of settings after a sweep."""
+    if step == "sweep-negatives":
+        from pairforge.files import read_frame  # noqa: PLC0415 - only for sweeps
+        from pairforge.steps.mining.sweep_table import shown_rows  # noqa: PLC0415 - only for sweeps
+
+        for path in outcome.outputs.values():
+            table(shown_rows(read_frame(path)))
     by_task: dict[str, list[dict[str, str]]] = {}
     for results in _results(step, outcome):
         from pairforge.evaluation.results import results_table  # noqa: PLC0415 - only for evaluations

@@ -35,6 +35,9 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         "convert-nli": Entry("pairforge.steps.convert_nli", "Turn NLI rows into pairs, triplets or scored pairs."),
         "pair-texts": Entry("pairforge.steps.pair_texts", "Make pairs of plain texts, without labels."),
         "mine-negatives": Entry("pairforge.steps.mine_negatives", "Give each pair texts that are near but no answer."),
+        "sweep-negatives": Entry(
+            "pairforge.steps.sweep_negatives", "Tabulate what settings of mine-negatives give, and their false share."
+        ),
         "decontaminate": Entry("pairforge.steps.decontaminate", "Drop the rows that share a text with a test set."),
         "split-corpus": Entry("pairforge.steps.split_corpus", "Cut a corpus into sides that share no text."),
         "propose-pairs": Entry("pairforge.steps.propose_pairs", "Propose pairs of sentences that are worth scoring."),

@@ -26,7 +26,7 @@ from pairforge.steps.forbidden_rows import NONE
 from pairforge.steps.mining.collection import Collection
 from pairforge.steps.mining.formats import Mined, columns_of, contract_of, in_format
 from pairforge.steps.mining.options import MineNegativesOptions
-from pairforge.steps.mining.preparation import Prepared, prepare_mining, refuse_too_few_texts, same_cluster
+from pairforge.steps.mining.preparation import OWN_CLUSTER, Prepared, prepare_mining, refuse_too_few_texts, same_cluster
 from pairforge.steps.mining.selection import Chosen
 from pairforge.steps.mining.settled import Settled, chosen_in_blocks, settle
 
@@ -128,7 +128,7 @@ def prepare(
     )
     if options.clusters is not None:
         own_cluster = same_cluster(prepared, options.clusters, seed=options.seed, context=context)
-        prepared = prepared.refusing("of the anchor's or positive's cluster", own_cluster)
+        prepared = prepared.refusing(OWN_CLUSTER, own_cluster)
     levels = [level for level in (options.min_quantile, options.max_quantile) if level is not None]
     if levels:
         prepared = prepared.with_quantiles(levels)

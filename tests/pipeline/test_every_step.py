@@ -56,6 +56,11 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "pair-texts": lambda folder, model: Trial(
         {"by": "nearest", "min_similarity": -1}, {"texts": PLAIN}, {"encoder": (model,)}
     ),
+    "sweep-negatives": lambda folder, model: Trial(
+        {"num_negatives": 2, "min_rank": (1, 4), "clusters": ("none", 2), "label_column": "source"},
+        {"pairs": PAIRS},
+        {"encoder": (model,)},
+    ),
     "decontaminate": lambda folder, model: Trial(frames={"corpus": PAIRS, "against": PAIRS.head(3)}),
     "split-corpus": lambda folder, model: Trial({"dev": 0.2, "test": 0.2}, {"corpus": PAIRS}),
     "propose-pairs": lambda folder, model: Trial(

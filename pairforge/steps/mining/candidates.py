@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from pairforge.models import Floats
 from pairforge.steps.forbidden_rows import Rows
 from pairforge.steps.mining.options import MineNegativesOptions
 from pairforge.steps.mining.preparation import Prepared, Vectors
-from pairforge.steps.mining.relations import Flags, flags
+from pairforge.steps.mining.relations import Flags, Relation, flags
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,22 @@ class Candidates:
             None if self.preferred is None else self.preferred[pairs],
         )
 
+    def to_rank(self, max_rank: int) -> Candidates:
+        """Those of rank `max_rank` at most."""
+        return Candidates(
+            self.ordinals,
+            self.corpus_rows[:, :max_rank],
+            self.similarities[:, :max_rank],
+            self.positive_similarities,
+            {reason: refused[:, :max_rank] for reason, refused in self.refused.items()},
+            None if self.preferred is None else self.preferred[:, :max_rank],
+        )
+
+    def refusing(self, reason: str, relation: Relation) -> Candidates:
+        """The same, with one more relation in which a candidate must not serve."""
+        left = ~np.logical_or.reduce([np.zeros(self.corpus_rows.shape, dtype=np.bool_), *self.refused.values()])
+        return replace(self, refused={**self.refused, reason: flags(relation, self.ordinals, self.corpus_rows, left)})
+
 
 def retrieved(ordinals: Rows, prepared: Prepared, depth: int) -> Candidates:
     """The `depth` texts nearest to the anchor of each of these pairs; none for a depth of 0.
@@ -61,13 +77,13 @@ def retrieved(ordinals: Rows, prepared: Prepared, depth: int) -> Candidates:
         own = prepared.vectors.positive_similarities(ordinals)
         if depth:
             corpus_rows, found = _nearest(ordinals, prepared.vectors, depth)
-    left = np.ones(corpus_rows.shape, dtype=np.bool_)
-    refused = {}
+    candidates = Candidates(ordinals, corpus_rows, found, own, {})
     for reason, relation in prepared.refused.items():
-        refused[reason] = flags(relation, ordinals, corpus_rows, left)
-        left &= ~refused[reason]
-    preferred = None if prepared.preferred is None else flags(prepared.preferred, ordinals, corpus_rows, left)
-    return Candidates(ordinals, corpus_rows, found, own, refused, preferred)
+        candidates = candidates.refusing(reason, relation)
+    if prepared.preferred is None:
+        return candidates
+    everywhere = np.ones(corpus_rows.shape, dtype=np.bool_)
+    return replace(candidates, preferred=flags(prepared.preferred, ordinals, corpus_rows, everywhere))
 
 
 def _nearest(ordinals: Rows, vectors: Vectors, depth: int) -> tuple[Rows, Floats]:

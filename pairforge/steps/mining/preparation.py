@@ -20,6 +20,9 @@ from pairforge.steps.mining.members import Members
 from pairforge.steps.mining.options import CorpusOptions
 from pairforge.steps.mining.relations import KnownPositive, NearDuplicate, Relation, SameLabel
 
+OWN_CLUSTER = "of the anchor's or positive's cluster"
+"""The reason for which texts of `same_cluster` are refused."""
+
 _PAIRS_AT_ONCE = 2**18
 
 
