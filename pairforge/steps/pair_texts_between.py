@@ -112,7 +112,7 @@ def _kept(workspace: Path | None, vectors: VectorTable, rows: range, k: int) -> 
         return kept
     found = _nearest_to(vectors, rows, k)
     if file:
-        save_array(file, found)
+        save_array(file, found, "neighbours")
     return found
 
 
