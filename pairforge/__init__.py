@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from pairforge.steps.propose_pairs import propose_pairs as propose_pairs
     from pairforge.steps.sample_silver import SampleSilverOptions as SampleSilverOptions
     from pairforge.steps.sample_silver import sample_silver as sample_silver
+    from pairforge.steps.score_pairs import ScorePairsOptions as ScorePairsOptions
+    from pairforge.steps.score_pairs import score_pairs as score_pairs
     from pairforge.steps.split_corpus import SplitCorpusOptions as SplitCorpusOptions
     from pairforge.steps.split_corpus import split_corpus as split_corpus
     from pairforge.steps.sweep_negatives import SweepNegativesOptions as SweepNegativesOptions
@@ -74,6 +76,7 @@ _HOMES = {
     "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
     "pairforge.steps.propose_pairs": ("ProposePairsOptions", "propose_pairs"),
     "pairforge.steps.sample_silver": ("SampleSilverOptions", "sample_silver"),
+    "pairforge.steps.score_pairs": ("ScorePairsOptions", "score_pairs"),
     "pairforge.steps.split_corpus": ("SplitCorpusOptions", "split_corpus"),
     "pairforge.training.init_model": ("init_model",),
     "pairforge.training.options": ("InitModelOptions", "TrainOptions"),
@@ -104,6 +107,7 @@ __all__ = [
     "ProposePairsOptions",
     "RecipeError",
     "SampleSilverOptions",
+    "ScorePairsOptions",
     "SplitCorpusOptions",
     "StageError",
     "StepContext",
@@ -124,6 +128,7 @@ __all__ = [
     "read_frame",
     "run_recipe",
     "sample_silver",
+    "score_pairs",
     "split_corpus",
     "sweep_negatives",
     "train",

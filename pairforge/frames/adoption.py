@@ -118,7 +118,8 @@ def _scales(
     schema: pl.Schema, facts: Mapping[str, ColumnFacts], shape: FrameContract, place: str, named: float | None
 ) -> tuple[Mapping[str, float], tuple[str, ...]]:
     """By what scores are divided, by column, and what is said of it if it is a guess."""
-    bounded = next((c.name for c in shape.columns if c.kind is ColumnKind.SCORE and c.maximum == 1), None)
+    scores = (c.name for c in shape.columns if c.kind is ColumnKind.SCORE and c.maximum == 1)
+    bounded = next((name for name in scores if name in schema), None)
     if bounded is None or not schema[bounded].is_numeric():
         return {}, ()
     top = facts[bounded].highest

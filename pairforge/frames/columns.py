@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -51,6 +51,7 @@ class Column:
         aliases: Names under which raw files are known to carry it, in order of preference, lower case.
         numbered: Whether it stands for one or more numbered columns.
         required: Whether a frame without it is refused.
+        nullable: Whether some rows may have none.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     numbered: bool = False
     required: bool = True
+    nullable: bool = False
 
     def names_in(self, columns: Sequence[str]) -> list[str]:
         """The frame columns that stand for this one, in order."""
@@ -91,7 +93,7 @@ class ColumnFacts:
     Args:
         rows: How many rows were looked at.
         nulls: In how many of them there is none.
-        first_null: The first of these, from 0; None if there is none.
+        first_null: The first of these, from 0; None if there is none, or if the column may have some.
         null_in_list: Whether a list holds a null.
         fractions: The first value that should be a whole number and is none, if there is one.
         finite: Whether no score is NaN or infinite.
@@ -112,10 +114,13 @@ class ColumnFacts:
     def of(cls, series: pl.Series, column: Column) -> ColumnFacts:
         """The facts of some rows."""
         nulls = series.null_count()
-        if nulls:
+        if nulls and not column.nullable:
             return cls(len(series), nulls, first_null=int(series.is_null().arg_true()[0]))
         valued = column.kind not in (ColumnKind.TEXT, ColumnKind.IDENTIFIER, ColumnKind.ANY)
-        return _value_facts(series, column) if valued and column.admits(series.dtype) else cls(len(series))
+        facts = (
+            _value_facts(series.drop_nulls(), column) if valued and column.admits(series.dtype) else cls(len(series))
+        )
+        return replace(facts, rows=len(series), nulls=nulls)
 
     def joined(self, later: ColumnFacts) -> ColumnFacts:
         """The facts of these rows and later ones."""
@@ -145,7 +150,7 @@ def check_column(facts: ColumnFacts, dtype: pl.DataType, column: Column, where: 
     Raises:
         FrameError: with the whole sentence.
     """
-    if column.kind is ColumnKind.ANY:
+    if column.kind is ColumnKind.ANY or (column.nullable and facts.nulls == facts.rows):
         return
     if facts.nulls == facts.rows:
         raise FrameError(f"{where} holds nothing but nulls; {column.kind} was wanted. {_mend(column)}")

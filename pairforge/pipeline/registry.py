@@ -41,6 +41,7 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         "decontaminate": Entry("pairforge.steps.decontaminate", "Drop the rows that share a text with a test set."),
         "split-corpus": Entry("pairforge.steps.split_corpus", "Cut a corpus into sides that share no text."),
         "propose-pairs": Entry("pairforge.steps.propose_pairs", "Propose pairs of sentences that are worth scoring."),
+        "score-pairs": Entry("pairforge.steps.score_pairs", "Give pairs the silver scores of a cross-encoder."),
         "sample-silver": Entry(
             "pairforge.steps.sample_silver", "Choose scored pairs whose scores are spread as gold's."
         ),

@@ -119,6 +119,12 @@ def test_more_tokens_than_the_model_has_positions_for_are_refused(cross_encoder:
         _scorer(cross_encoder, max_length=25).logits(PAIRS)
 
 
+def test_a_text_of_a_megabyte_is_read_up_to_the_limit(cross_encoder: Path, tmp_path: Path) -> None:
+    long = "a cat " * 170_000
+    logits = ScoreStore(tmp_path).logits(_scorer(cross_encoder), [("a dog", long), ("a dog", long[:600])])
+    assert logits[0] == logits[1]
+
+
 def test_a_batch_of_one_pair_is_a_batch(cross_encoder: Path) -> None:
     scorer = _scorer(cross_encoder)
     assert scorer.logits(PAIRS[:1]).shape == (1, 1)

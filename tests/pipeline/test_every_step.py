@@ -17,6 +17,7 @@ from pairforge.execution.step import Artifact, Step
 from pairforge.files import digest_path, read_frame
 from pairforge.models import ModelRequest
 from pairforge.pipeline.registry import STEPS, load_step
+from tests.tiny_models import save_cross_encoder
 
 ROWS = 12
 NLI = pl.DataFrame(
@@ -48,6 +49,11 @@ class Trial:
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+def beside(model: str, name: str) -> str:
+    """Another model that the tests made, in the same folder."""
+    return str(Path(model).with_name(name))
+
+
 TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "convert-nli": lambda folder, model: Trial(frames={"nli": NLI}),
     "mine-negatives": lambda folder, model: Trial(
@@ -66,6 +72,9 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "propose-pairs": lambda folder, model: Trial(
         {"by": "bm25+semantic", "top_k": 2}, {"gold": SCORED, "texts": TEXTS}, {"encoder": (model,)}
     ),
+    "score-pairs": lambda folder, model: Trial(
+        {"calibrate": "isotonic"}, {"pairs": SCORED}, {"scorer": (beside(model, "cross-encoder"),)}
+    ),
     "sample-silver": lambda folder, model: Trial({"num_silver": 2}, {"silver": SCORED, "gold": SCORED}),
     "merge-silver": lambda folder, model: Trial(frames={"gold": SCORED, "silver": SILVER}),
     "init-model": lambda folder, model: Trial(
@@ -80,8 +89,9 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A static encoder with a vocabulary of its own, made by the step itself."""
+    """A static encoder with a vocabulary of its own, made by the step itself; a cross-encoder lies beside it."""
     folder = tmp_path_factory.mktemp("model")
+    save_cross_encoder(folder / "cross-encoder")
     NLI.write_parquet(folder / "nli.parquet")
     step = load_step("init-model")
     options = step.options.model_validate({"kind": "static", "dimension": 8, "tokenizer_from": "corpus"})

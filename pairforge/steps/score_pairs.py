@@ -1,0 +1,174 @@
+"""Silver scores: what a cross-encoder holds of pairs that nobody scored, or of those that somebody did.
+
+A cross-encoder reads both texts together; that is slow and exact, so it labels the pairs that a fast encoder is then
+trained on. Source: Thakur et al. 2021 (Augmented SBERT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from pairforge.engines.scores import ScoreStore
+from pairforge.errors import FrameError
+from pairforge.execution.step import Input, ModelRole, Step, StepContext
+from pairforge.frames import LABELLED_PAIR, PAIR, SCORED_PAIR, SENTENCE_PAIR, Column, FrameContract, detect_shape
+from pairforge.models import Floats, ModelKind, PairScorer
+from pairforge.steps.columns import extra_columns
+from pairforge.steps.gold_agreement import Judged, agreement, calibrated
+from pairforge.steps.pair_scores import HeadOptions, choose_head, pair_scores
+
+_KEPT_AS = {"score": "gold_score", "label": "gold_label", "gold_score": "gold_score", "gold_label": "gold_label"}
+"""Where a column of gold is kept beside silver."""
+
+_GOLD = ("gold_score", "gold_label")
+
+
+def _gold_column(shape: FrameContract, name: str, *, required: bool = True) -> Column:
+    like = shape.columns[2]
+    aliases = tuple(alias for alias in like.aliases if alias not in _KEPT_AS) if required else ()
+    return Column(name, like.kind, like.minimum, like.maximum, aliases, required=required, nullable=True)
+
+
+_KEPT_GOLD = (
+    _gold_column(SCORED_PAIR, "gold_score", required=False),
+    _gold_column(LABELLED_PAIR, "gold_label", required=False),
+)
+_SHAPES = (
+    FrameContract(SCORED_PAIR.name, (*SENTENCE_PAIR.columns, _gold_column(SCORED_PAIR, "score"))),
+    FrameContract(LABELLED_PAIR.name, (*SENTENCE_PAIR.columns, _gold_column(LABELLED_PAIR, "label"))),
+    FrameContract(SENTENCE_PAIR.name, (*SENTENCE_PAIR.columns, *_KEPT_GOLD)),
+    FrameContract(PAIR.name, (*PAIR.columns, *_KEPT_GOLD)),
+)
+"""Pairs with gold, if only for some rows, and pairs without."""
+
+
+class ScorePairsOptions(HeadOptions):
+    """Options of score-pairs."""
+
+    calibrate: Annotated[
+        Literal["none", "isotonic", "temperature"],
+        Field(
+            description="Fit the scores to gold, of --gold or of the rows that have it: by any non-decreasing function "
+            "(isotonic), or by one number that makes them less or more sure (temperature)."
+        ),
+    ] = "none"
+    prefer_gold: Annotated[
+        bool,
+        Field(description="Where a row has gold, train on that: its score is gold's, its silver_score the model's."),
+    ] = False
+
+
+_DEFAULTS = ScorePairsOptions()
+
+
+def score_pairs(
+    pairs: pl.DataFrame,
+    gold: pl.DataFrame | None = None,
+    *,
+    scorer: PairScorer,
+    options: ScorePairsOptions = _DEFAULTS,
+    context: StepContext | None = None,
+) -> pl.DataFrame:
+    """Add `silver_score` in [0, 1], and make it the `score` that a student is trained on.
+
+    The scorer reads the texts in the row's order, each distinct ordered pair once; what it gave is kept, so that a run
+    that was killed goes on, and another head or calibration scores nothing anew. How well it agrees with gold is noted.
+
+    Args:
+        pairs: sentence1 and sentence2 (or anchor and positive), with gold or without: a `score` in [0, 1] or a `label`
+            of 0 or 1, or one that an earlier step kept as gold_score or gold_label; a row may lack it.
+        gold: Scored or labelled pairs to calibrate on and to measure agreement by, instead of the rows' own gold.
+        scorer: The cross-encoder.
+        options: How its outputs are read, and whether they are calibrated.
+        context: The cache of scores, and where what was found is noted.
+
+    Returns:
+        sentence1, sentence2, score, silver_score, uncalibrated_score (with a calibration), gold_score or gold_label
+        (where the input has gold; null in a row without), and the other columns; rows in their order.
+
+    Raises:
+        FrameError: a column is wrong or in the way, or there is no gold to calibrate on.
+        ModelError: the outputs cannot be read as asked, or hold NaN.
+        OptionsError: the positive label is none of the model's.
+    """
+    context = context or StepContext()
+    given = {"pairs": _named(pairs, "pairs")} | ({} if gold is None else {"gold": _named(gold, "gold")})
+    written = ["score", "silver_score", *(["uncalibrated_score"] if options.calibrate != "none" else [])]
+    extra = extra_columns(given["pairs"], ("sentence1", "sentence2", *_GOLD), written, "pairs")
+    head = choose_head(scorer, options)
+    context.ledger.note(head.sentence)
+    logits = _logits(given, scorer, context)
+    judged = _judged(given, logits)
+    if judged is not None:
+        context.ledger.note(agreement(judged, head))
+    silver = calibrated(options.calibrate, judged, head, context.ledger)(logits["pairs"])
+    context.ledger.observe("silver_score", silver)
+    scores = {"score": silver, "silver_score": silver, "uncalibrated_score": pair_scores(logits["pairs"], head)}
+    scored = given["pairs"].with_columns(pl.Series(name, scores[name]) for name in written)
+    if options.prefer_gold:
+        scored = scored.with_columns(score=_gold_first(scored))
+    kept = [name for name in _GOLD if name in scored.columns]
+    return scored.select("sentence1", "sentence2", *written, *kept, *extra)
+
+
+def _named(pairs: pl.DataFrame, role: str) -> pl.DataFrame:
+    """The pairs with their texts as sentence1 and sentence2 and their gold as gold_score or gold_label."""
+    shape = detect_shape(pairs, role, _SHAPES)
+    checked = shape.check(pairs, role)
+    texts = dict(zip((column.name for column in shape.columns[:2]), ("sentence1", "sentence2"), strict=True))
+    gold = {column.name: _KEPT_AS[column.name] for column in shape.columns[2:] if column.name in pairs.columns}
+    renaming = {name: renamed for name, renamed in (texts | gold).items() if name != renamed}
+    extra_columns(checked, (*texts, *gold), renaming.values(), role)
+    return checked.rename(renaming)
+
+
+def _logits(given: Mapping[str, pl.DataFrame], scorer: PairScorer, context: StepContext) -> dict[str, Floats]:
+    """What the scorer gives for all pairs, by role; scored together, so that their batches are planned together."""
+    pairs = [pair for frame in given.values() for pair in frame.select("sentence1", "sentence2").rows()]
+    context.ledger.count("distinct pairs", len(set(pairs)))
+    logits = ScoreStore(context.cache / "scores").logits(scorer, pairs, context.progress)
+    ends = np.cumsum([0, *(frame.height for frame in given.values())])
+    return {role: logits[start:end] for role, (start, end) in zip(given, pairwise(ends), strict=True)}
+
+
+def _judged(given: Mapping[str, pl.DataFrame], logits: Mapping[str, Floats]) -> Judged | None:
+    """The rows by which silver is judged: those of `gold` if that was given, else those of the pairs that have gold."""
+    role = "gold" if "gold" in given else "pairs"
+    pairs = given[role]
+    column = next((name for name in _GOLD if name in pairs.columns), None)
+    known = pairs[column].is_not_null().to_numpy() if column else np.zeros(0, dtype=np.bool_)
+    if role == "gold" and not known.any():
+        raise FrameError(f"gold: holds no score and no label (columns: {', '.join(pairs.columns)}). Name another file.")
+    if column is None or not known.any():
+        return None
+    return Judged(
+        role=role,
+        logits=logits[role][known],
+        gold=pairs[column].drop_nulls().cast(pl.Float64).to_numpy(),
+        by_label=column == "gold_label",
+    )
+
+
+def _gold_first(scored: pl.DataFrame) -> pl.Expr:
+    gold = [pl.col(name).cast(pl.Float64) for name in _GOLD if name in scored.columns]
+    return pl.coalesce(*gold, pl.col("silver_score"))
+
+
+STEP = Step(
+    name="score-pairs",
+    run=score_pairs,
+    options=ScorePairsOptions,
+    inputs={
+        "pairs": Input("Pairs, with gold scores or labels or without.", _SHAPES),
+        "gold": Input("Pairs with gold to calibrate on and to measure agreement by.", _SHAPES[:2], required=False),
+    },
+    outputs=lambda options: {"corpus": SCORED_PAIR},
+    models={"scorer": ModelRole("The cross-encoder that scores them.", ModelKind.SCORER, default=None)},
+    suffix="silver",
+)
