@@ -141,6 +141,11 @@ def test_fractions_are_scores_even_where_their_column_is_called_label() -> None:
         adopt(rows, [SHAPES["labelled pair"]], "stsb")
 
 
+def test_a_label_that_a_shape_can_do_without_may_be_absent() -> None:
+    shape = FrameContract("judged text", (Column("text"), Column("label", ColumnKind.LABEL, 0, 1, required=False)))
+    assert adopt(pl.DataFrame({"text": ["a"]}), [shape], "x").shape is shape
+
+
 def test_columns_that_the_user_names_are_no_guesses() -> None:
     raw = pl.DataFrame({"title": ["a"], "body": ["b"], "answer": ["c"]})
     adopted = adopt(raw, [frames.PAIR], "x", columns={"anchor": "title", "positive": "body"})

@@ -99,7 +99,7 @@ def _fits(rows: Rows, shape: FrameContract) -> bool:
     if shape.missing(rows.schema.names()):
         return False
     labels = [column.name for column in shape.columns if column.kind is ColumnKind.LABEL]
-    unsure = [name for name in labels if rows.schema[name].is_float()]
+    unsure = [name for name in labels if name in rows.schema and rows.schema[name].is_float()]
     return not unsure or not any((part[name].drop_nans() % 1 != 0).any() for part in slices(rows) for name in unsure)
 
 

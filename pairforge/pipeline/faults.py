@@ -23,7 +23,7 @@ _TOML_TERMS = {
     "a valid boolean": "true or false",
 }
 
-_KEPT_FLAGS = r"(set|from|only|overwrite|force-reinstall|no-deps)\b"
+_KEPT_FLAGS = r"(?:set|from|only|overwrite|force-reinstall|no-deps)\b"
 """Flags of `pairforge run` itself, and of pip."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
