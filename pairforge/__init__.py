@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from pairforge.steps.convert_nli import convert_nli as convert_nli
     from pairforge.steps.decontaminate import DecontaminateOptions as DecontaminateOptions
     from pairforge.steps.decontaminate import decontaminate as decontaminate
+    from pairforge.steps.distil_scores import DistilScoresOptions as DistilScoresOptions
+    from pairforge.steps.distil_scores import distil_scores as distil_scores
+    from pairforge.steps.label_margins import LabelMarginsOptions as LabelMarginsOptions
+    from pairforge.steps.label_margins import label_margins as label_margins
     from pairforge.steps.merge_silver import MergeSilverOptions as MergeSilverOptions
     from pairforge.steps.merge_silver import merge_silver as merge_silver
     from pairforge.steps.mine_negatives import MineNegativesOptions as MineNegativesOptions
@@ -73,6 +77,8 @@ _HOMES = {
     "pairforge.steps.mine_negatives": ("MineNegativesOptions", "mine_negatives"),
     "pairforge.steps.sweep_negatives": ("SweepNegativesOptions", "sweep_negatives"),
     "pairforge.steps.pair_texts": ("PairTextsOptions", "pair_texts"),
+    "pairforge.steps.distil_scores": ("DistilScoresOptions", "distil_scores"),
+    "pairforge.steps.label_margins": ("LabelMarginsOptions", "label_margins"),
     "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
     "pairforge.steps.propose_pairs": ("ProposePairsOptions", "propose_pairs"),
     "pairforge.steps.sample_silver": ("SampleSilverOptions", "sample_silver"),
@@ -87,11 +93,13 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "ConvertNliOptions",
     "DecontaminateOptions",
+    "DistilScoresOptions",
     "Encoder",
     "EvaluateOptions",
     "FileError",
     "FrameError",
     "InitModelOptions",
+    "LabelMarginsOptions",
     "Ledger",
     "MergeSilverOptions",
     "MineNegativesOptions",
@@ -116,9 +124,11 @@ __all__ = [
     "TrainOptions",
     "convert_nli",
     "decontaminate",
+    "distil_scores",
     "evaluate",
     "find_model",
     "init_model",
+    "label_margins",
     "load_encoder",
     "load_scorer",
     "merge_silver",

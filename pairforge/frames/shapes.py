@@ -41,6 +41,8 @@ TRIPLET = FrameContract(
     "triplet", (_ANCHOR, _POSITIVE, Column("negative", aliases=("neg", "hard_negative", "negative_1")))
 )
 N_TUPLE = FrameContract("n-tuple", (_ANCHOR, _POSITIVE, Column("negative", numbered=True)))
+SCORED_N_TUPLE = FrameContract("scored n-tuple", (*N_TUPLE.columns, Column("scores", ColumnKind.SCORES)))
+"""An n-tuple with a teacher's score for the positive and for each negative, in their order."""
 SCORED_PAIR = FrameContract(
     "scored pair", (_SENTENCE1, _SENTENCE2, Column("score", ColumnKind.SCORE, 0, 1, aliases=_SCORE_ALIASES))
 )

@@ -42,6 +42,8 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         "split-corpus": Entry("pairforge.steps.split_corpus", "Cut a corpus into sides that share no text."),
         "propose-pairs": Entry("pairforge.steps.propose_pairs", "Propose pairs of sentences that are worth scoring."),
         "score-pairs": Entry("pairforge.steps.score_pairs", "Give pairs the silver scores of a cross-encoder."),
+        "label-margins": Entry("pairforge.steps.label_margins", "Label each negative with a cross-encoder's margin."),
+        "distil-scores": Entry("pairforge.steps.distil_scores", "Give pairs, n-tuples or lists a teacher's scores."),
         "sample-silver": Entry(
             "pairforge.steps.sample_silver", "Choose scored pairs whose scores are spread as gold's."
         ),

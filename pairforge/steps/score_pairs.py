@@ -17,35 +17,12 @@ from pydantic import Field
 from pairforge.engines.scores import ScoreStore
 from pairforge.errors import FrameError
 from pairforge.execution.step import Input, ModelRole, Step, StepContext
-from pairforge.frames import LABELLED_PAIR, PAIR, SCORED_PAIR, SENTENCE_PAIR, Column, FrameContract, detect_shape
+from pairforge.frames import SCORED_PAIR
 from pairforge.models import Floats, ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.gold_agreement import Judged, agreement, calibrated
+from pairforge.steps.gold_pairs import GOLD, PAIRS_OF_ALL_KINDS, PAIRS_WITH_GOLD, named_pairs
 from pairforge.steps.pair_scores import HeadOptions, choose_head, pair_scores
-
-_KEPT_AS = {"score": "gold_score", "label": "gold_label", "gold_score": "gold_score", "gold_label": "gold_label"}
-"""Where a column of gold is kept beside silver."""
-
-_GOLD = ("gold_score", "gold_label")
-
-
-def _gold_column(shape: FrameContract, name: str, *, required: bool = True) -> Column:
-    like = shape.columns[2]
-    aliases = tuple(alias for alias in like.aliases if alias not in _KEPT_AS) if required else ()
-    return Column(name, like.kind, like.minimum, like.maximum, aliases, required=required, nullable=True)
-
-
-_KEPT_GOLD = (
-    _gold_column(SCORED_PAIR, "gold_score", required=False),
-    _gold_column(LABELLED_PAIR, "gold_label", required=False),
-)
-_SHAPES = (
-    FrameContract(SCORED_PAIR.name, (*SENTENCE_PAIR.columns, _gold_column(SCORED_PAIR, "score"))),
-    FrameContract(LABELLED_PAIR.name, (*SENTENCE_PAIR.columns, _gold_column(LABELLED_PAIR, "label"))),
-    FrameContract(SENTENCE_PAIR.name, (*SENTENCE_PAIR.columns, *_KEPT_GOLD)),
-    FrameContract(PAIR.name, (*PAIR.columns, *_KEPT_GOLD)),
-)
-"""Pairs with gold, if only for some rows, and pairs without."""
 
 
 class ScorePairsOptions(HeadOptions):
@@ -98,9 +75,9 @@ def score_pairs(
         OptionsError: the positive label is none of the model's.
     """
     context = context or StepContext()
-    given = {"pairs": _named(pairs, "pairs")} | ({} if gold is None else {"gold": _named(gold, "gold")})
+    given = {"pairs": named_pairs(pairs, "pairs")} | ({} if gold is None else {"gold": named_pairs(gold, "gold")})
     written = ["score", "silver_score", *(["uncalibrated_score"] if options.calibrate != "none" else [])]
-    extra = extra_columns(given["pairs"], ("sentence1", "sentence2", *_GOLD), written, "pairs")
+    extra = extra_columns(given["pairs"], ("sentence1", "sentence2", *GOLD), written, "pairs")
     head = choose_head(scorer, options)
     context.ledger.note(head.sentence)
     logits = _logits(given, scorer, context)
@@ -113,19 +90,8 @@ def score_pairs(
     scored = given["pairs"].with_columns(pl.Series(name, scores[name]) for name in written)
     if options.prefer_gold:
         scored = scored.with_columns(score=_gold_first(scored))
-    kept = [name for name in _GOLD if name in scored.columns]
+    kept = [name for name in GOLD if name in scored.columns]
     return scored.select("sentence1", "sentence2", *written, *kept, *extra)
-
-
-def _named(pairs: pl.DataFrame, role: str) -> pl.DataFrame:
-    """The pairs with their texts as sentence1 and sentence2 and their gold as gold_score or gold_label."""
-    shape = detect_shape(pairs, role, _SHAPES)
-    checked = shape.check(pairs, role)
-    texts = dict(zip((column.name for column in shape.columns[:2]), ("sentence1", "sentence2"), strict=True))
-    gold = {column.name: _KEPT_AS[column.name] for column in shape.columns[2:] if column.name in pairs.columns}
-    renaming = {name: renamed for name, renamed in (texts | gold).items() if name != renamed}
-    extra_columns(checked, (*texts, *gold), renaming.values(), role)
-    return checked.rename(renaming)
 
 
 def _logits(given: Mapping[str, pl.DataFrame], scorer: PairScorer, context: StepContext) -> dict[str, Floats]:
@@ -141,7 +107,7 @@ def _judged(given: Mapping[str, pl.DataFrame], logits: Mapping[str, Floats]) -> 
     """The rows by which silver is judged: those of `gold` if that was given, else those of the pairs that have gold."""
     role = "gold" if "gold" in given else "pairs"
     pairs = given[role]
-    column = next((name for name in _GOLD if name in pairs.columns), None)
+    column = next((name for name in GOLD if name in pairs.columns), None)
     known = pairs[column].is_not_null().to_numpy() if column else np.zeros(0, dtype=np.bool_)
     if role == "gold" and not known.any():
         raise FrameError(f"gold: holds no score and no label (columns: {', '.join(pairs.columns)}). Name another file.")
@@ -156,7 +122,7 @@ def _judged(given: Mapping[str, pl.DataFrame], logits: Mapping[str, Floats]) -> 
 
 
 def _gold_first(scored: pl.DataFrame) -> pl.Expr:
-    gold = [pl.col(name).cast(pl.Float64) for name in _GOLD if name in scored.columns]
+    gold = [pl.col(name).cast(pl.Float64) for name in GOLD if name in scored.columns]
     return pl.coalesce(*gold, pl.col("silver_score"))
 
 
@@ -165,8 +131,8 @@ STEP = Step(
     run=score_pairs,
     options=ScorePairsOptions,
     inputs={
-        "pairs": Input("Pairs, with gold scores or labels or without.", _SHAPES),
-        "gold": Input("Pairs with gold to calibrate on and to measure agreement by.", _SHAPES[:2], required=False),
+        "pairs": Input("Pairs, with gold scores or labels or without.", PAIRS_OF_ALL_KINDS),
+        "gold": Input("Pairs with gold to calibrate on and to measure agreement by.", PAIRS_WITH_GOLD, required=False),
     },
     outputs=lambda options: {"corpus": SCORED_PAIR},
     models={"scorer": ModelRole("The cross-encoder that scores them.", ModelKind.SCORER, default=None)},

@@ -33,6 +33,8 @@ NLI = _lines(*({"premise": "p", "hypothesis": f"h{label}", "label": label} for l
 TEXTS = _lines({"text": "one"})
 SCORED = _parquet({"sentence1": ["a", "b", "c"], "sentence2": ["d", "e", "f"], "score": [0.1, 0.5, 0.9]})
 
+LISTS = _parquet({"query": ["a"], "documents": [["b", "c"]]})
+
 
 @dataclass(frozen=True)
 class Wrong:
@@ -188,6 +190,16 @@ TABLE = [
     Wrong("no cross-encoder named", "score-pairs sts.parquet", ("--model",), {"sts.parquet": SCORED}, USAGE),
     Wrong("an encoder for a cross-encoder", "score-pairs sts.parquet --model all-MiniLM-L6-v2",
           ("all-MiniLM-L6-v2", "cross-encoder is wanted", "train --kind cross-encoder"), {"sts.parquet": SCORED}),
+    Wrong("pairs for triplets", "label-margins pairs.parquet --model all-MiniLM-L6-v2",
+          ("pairs.parquet", "negative_1", "triplet"), {"pairs.parquet": PAIRS}),
+    Wrong("a teacher that is not named", "distil-scores lists.parquet --to list --teacher cross-encoder",
+          ("distil-scores", "--cross-encoder"), {"lists.parquet": LISTS}),
+    Wrong("a teacher that is not asked for", "distil-scores lists.parquet --to list --cross-encoder x",
+          ("--cross-encoder", "Leave it out"), {"lists.parquet": LISTS}, USAGE),
+    Wrong("a cross-encoder for pairs", "distil-scores pairs.parquet --teacher cross-encoder",
+          ("--teacher cross-encoder", "score-pairs"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("an empty list", "distil-scores lists.parquet --to list", ("lists.parquet", "row 2", "empty"),
+          {"lists.parquet": _parquet({"query": ["a", "b"], "documents": [["c"], []]})}),
     Wrong("gold out of range", "score-pairs sts.parquet --model all-MiniLM-L6-v2",
           ("sts.parquet", "'score'", "--score-scale"),
           {"sts.parquet": _parquet({"sentence1": ["a"], "sentence2": ["b"], "score": [-3.0]})}),

@@ -30,6 +30,7 @@ NLI = pl.DataFrame(
 PAIRS = pl.DataFrame(
     {"anchor": [f"anchor {row}" for row in range(ROWS)], "positive": [f"right for {row}" for row in range(ROWS)]}
 ).with_columns(source=pl.int_range(ROWS))
+TRIPLETS = PAIRS.with_columns(negative=pl.lit("wrong for ") + pl.col("anchor"))
 PLAIN = pl.DataFrame({"text": [f"premise {row} and what follows" for row in range(ROWS)]}).with_columns(
     source=pl.int_range(ROWS)
 )
@@ -75,6 +76,10 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "score-pairs": lambda folder, model: Trial(
         {"calibrate": "isotonic"}, {"pairs": SCORED}, {"scorer": (beside(model, "cross-encoder"),)}
     ),
+    "label-margins": lambda folder, model: Trial(
+        {}, {"triplets": TRIPLETS}, {"scorer": (beside(model, "cross-encoder"),)}
+    ),
+    "distil-scores": lambda folder, model: Trial({"to": "n-tuple"}, {"corpus": TRIPLETS}, {"encoder": (model,)}),
     "sample-silver": lambda folder, model: Trial({"num_silver": 2}, {"silver": SCORED, "gold": SCORED}),
     "merge-silver": lambda folder, model: Trial(frames={"gold": SCORED, "silver": SILVER}),
     "init-model": lambda folder, model: Trial(
