@@ -16,7 +16,7 @@ def test_every_entry_leads_to_the_step_of_its_name(name: str) -> None:
 
 
 def test_unknown_step_is_refused_with_the_nearest_names() -> None:
-    with pytest.raises(OptionsError, match=r"there is no step 'mine-negative'; did you mean mine-negatives\."):
+    with pytest.raises(OptionsError, match=r"there is no step 'mine-negative'; did you mean mine-negatives"):
         load_step("mine-negative")
 
 
