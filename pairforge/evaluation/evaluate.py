@@ -1,27 +1,26 @@
-"""Score encoders by how well their similarities agree with people's, with intervals and paired differences."""
+"""Score models by how well they agree with people's judgement, with intervals and paired differences."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import polars as pl
 from pydantic import Field, field_validator
 
-from pairforge.agreement import COEFFICIENTS, Array, correlation
-from pairforge.errors import ModelError, OptionsError, StageError
-from pairforge.evaluation.results import SHOWN_METRICS, Difference, Evaluation, ModelScores, TaskResults
-from pairforge.evaluation.statistics import Estimate, bootstrap_correlations, interval
-from pairforge.evaluation.sts import STSB, pair_similarities, read_scored_pairs, source_of
+from pairforge.errors import OptionsError, StageError
+from pairforge.evaluation.pair_tasks import Reading
+from pairforge.evaluation.results import Difference, Evaluation, ModelScores, TaskResults
+from pairforge.evaluation.statistics import Estimate, interval
+from pairforge.evaluation.task import Judgement, Resampling, Task
+from pairforge.evaluation.tasks import KINDS, NAMED, read_task, source_of
 from pairforge.execution.step import Artifact, ModelRole, SeededOptions, Step, StepContext
 from pairforge.files import write_json
-from pairforge.models import Encoder, ModelKind, Side
+from pairforge.models import Encoder, ModelKind
 
 _DECIMALS = 6
+_TASKS = ", ".join([*(f"{kind}:FILE" for kind in KINDS), *NAMED])
 
 _ColumnName = Annotated[str | None, Field(min_length=1)]
 
@@ -31,8 +30,9 @@ class EvaluateOptions(SeededOptions):
 
     task: Annotated[
         tuple[str, ...],
-        Field(min_length=1, description="Scored pairs to judge by: sts:FILE, or stsb (its test split, from the hub)."),
-    ]
+        Field(min_length=1, description="What to judge by: sts:FILE (scored pairs), pairs:FILE (labelled or scored "
+                                        "pairs), or stsb (STSb's test split, from the hub)."),
+    ]  # fmt: skip
     bootstrap_samples: Annotated[
         int, Field(ge=100, le=1_000_000, description="Resamples of the rows behind each interval.")
     ] = 10_000
@@ -43,142 +43,105 @@ class EvaluateOptions(SeededOptions):
     sentence1_column: Annotated[_ColumnName, Field(description="The files' column of first sentences.")] = None
     sentence2_column: Annotated[_ColumnName, Field(description="The files' column of second sentences.")] = None
     score_column: Annotated[_ColumnName, Field(description="The files' column of gold scores.")] = None
+    label_column: Annotated[_ColumnName, Field(description="The files' column of labels, 0 or 1.")] = None
 
     @field_validator("task")
     @classmethod
     def _known(cls, tasks: tuple[str, ...]) -> tuple[str, ...]:
         for task in tasks:
             if source_of(task) is None:
-                raise ValueError(f"there is no task '{task}': give sts:FILE or {STSB}")
+                raise ValueError(f"there is no task '{task}': give {_TASKS}")
             if tasks.count(task) > 1:
                 raise ValueError(f"task '{task}' is given twice")
         return tasks
 
     @property
-    def columns(self) -> Mapping[str, str]:
-        """Contract column → the files' own name, where one is given."""
+    def reading(self) -> Reading:
+        """How the tasks' files are to be read."""
         named = {
             "sentence1": self.sentence1_column,
             "sentence2": self.sentence2_column,
             "score": self.score_column,
+            "label": self.label_column,
         }
-        return {column: name for column, name in named.items() if name is not None}
+        return Reading({column: name for column, name in named.items() if name is not None}, self.score_scale)
 
 
 def evaluate(models: Sequence[Encoder], *, options: EvaluateOptions, context: StepContext | None = None) -> Evaluation:
-    """Correlate each model's similarities with gold scores, by Pearson and Spearman.
+    """Measure how well each model agrees with people on each task.
 
-    Both sentences of a pair are encoded alike, on the query side. Similarities are the cosine, the dot product, and
-    the negative Euclidean and Manhattan distances of the vectors as the model gives them. Each metric comes with a
-    bootstrap percentile interval over the pairs; all models meet the same resamples, so that every later model's
-    difference to the first is paired. (Spearman's coefficient of the cosine is the figure commonly reported for STS.)
+    On scored pairs: Pearson's and Spearman's coefficients of its similarities with the scores (Spearman's of the cosine
+    is the figure commonly reported for STS). On labelled pairs: average precision, area under the ROC curve, and
+    accuracy at the best threshold (chosen on the same pairs) and at .5. Similarities are the cosine, the dot product,
+    and the negative Euclidean and Manhattan distances of the vectors as the model gives them, both sentences of a pair
+    encoded alike, on the query side; labelled pairs are judged by the cosine alone. Each measure comes with a bootstrap
+    percentile interval over the rows; all models meet the same resamples, so that every later model's difference to
+    the first is paired.
 
     Args:
-        models: One or more encoders.
+        models: One or more models.
         options: Tasks and the bootstrap's settings.
         context: Caches, ledger and progress; the user's cache and silence if not given.
 
     Raises:
         OptionsError: no model is given.
-        FileError, FrameError: a task cannot be read, or holds no two differing scores.
+        FileError, FrameError: a task cannot be read, or holds no two rows that differ.
         ModelError: a model gives NaN, or the same cosine for all pairs.
     """
     if not models:
         raise OptionsError("There is no model to evaluate: name one or more.")
     within = context or StepContext()
-    corpora = {task: _read(task, options, within) for task in options.task}
+    tasks = [read_task(name, options.reading) for name in options.task]
+    for task in tasks:
+        for guess in task.guesses:
+            within.ledger.note(guess)
+        within.ledger.count("pairs evaluated", task.rows)
     return Evaluation(
         confidence=options.confidence,
         bootstrap_samples=options.bootstrap_samples,
         seed=options.seed,
-        tasks=tuple(_evaluate_task(task, pairs, models, options, within) for task, pairs in corpora.items()),
+        tasks=tuple(_results(task, models, options, within) for task in tasks),
     )
 
 
-def _read(task: str, options: EvaluateOptions, context: StepContext) -> pl.DataFrame:
-    adopted = read_scored_pairs(task, options.columns, options.score_scale)
-    for guess in adopted.guesses:
-        context.ledger.note(guess)
-    context.ledger.count("pairs evaluated", adopted.frame.height)
-    return adopted.frame
-
-
-def _evaluate_task(
-    task: str, pairs: pl.DataFrame, models: Sequence[Encoder], options: EvaluateOptions, context: StepContext
-) -> TaskResults:
-    similarities = [_similarities(model, pairs, task, context) for model in models]
-    values, draws = _metrics(similarities, pairs["score"].to_numpy(), options, context)
-    scores = (
-        {name: _rounded(interval(value, drawn[name], options.confidence)) for name, value in by_name.items()}
-        for by_name, drawn in zip(values, draws, strict=True)
-    )
+def _results(task: Task, models: Sequence[Encoder], options: EvaluateOptions, context: StepContext) -> TaskResults:
+    judgements = task.judge(models, Resampling(options.bootstrap_samples, options.seed), context)
     return TaskResults(
-        task=task,
-        source=source_of(task) or task,
-        rows=pairs.height,
+        task=task.name,
+        source=task.source,
+        rows=task.rows,
+        measures=task.measures,
         models=tuple(
-            ModelScores(model=model.spec.name, identity=model.spec.identity, metrics=metrics)
-            for model, metrics in zip(models, scores, strict=True)
+            ModelScores(
+                model=model.spec.name,
+                identity=model.spec.identity,
+                closeness=judgement.closeness,
+                metrics={
+                    name: _rounded(interval(measured.value, measured.draws, options.confidence))
+                    for name, measured in judgement.measured.items()
+                },
+            )
+            for model, judgement in zip(models, judgements, strict=True)
         ),
-        differences=_differences([model.spec.name for model in models], values, draws, options.confidence),
+        differences=tuple(_differences(task, [model.spec.name for model in models], judgements, options.confidence)),
     )
-
-
-def _similarities(model: Encoder, pairs: pl.DataFrame, task: str, context: StepContext) -> dict[str, Array]:
-    from pairforge.engines.vectors import VectorStore  # noqa: PLC0415 - the record needs no engine
-
-    texts = [*pairs["sentence1"], *pairs["sentence2"]]
-    store = VectorStore(context.cache / "vectors")
-    table = store.tables(model, {Side.QUERY: texts}, context.progress)[Side.QUERY]
-    similarities = pair_similarities(table, range(pairs.height), range(pairs.height, len(texts)))
-    constant = [name for name, values in similarities.items() if values.min() == values.max()]
-    if "cosine" in constant:
-        raise ModelError(f"{model.spec.name}: gives every pair of {task} the same cosine; it tells no texts apart.")
-    for name in constant:
-        context.ledger.note(f"{model.spec.name}: gives every pair of {task} the same {name} similarity; left out.")
-    return {name: values for name, values in similarities.items() if name not in constant}
-
-
-def _metrics(
-    similarities: Sequence[Mapping[str, Array]], gold: Array, options: EvaluateOptions, context: StepContext
-) -> tuple[list[dict[str, float]], list[dict[str, Array]]]:
-    """For each model, by metric: the value on all rows, and the values on the resamples."""
-    columns = np.stack([column for by_name in similarities for column in by_name.values()])
-    with context.progress("resampling", options.bootstrap_samples, "resamples") as advance:
-        drawn = bootstrap_correlations(
-            columns, gold, samples=options.bootstrap_samples, seed=options.seed, advance=advance
-        )
-    values: list[dict[str, float]] = [{} for _ in similarities]
-    draws: list[dict[str, Array]] = [{} for _ in similarities]
-    for coefficient in COEFFICIENTS:
-        rows = iter(drawn[coefficient])
-        for place, by_name in enumerate(similarities):
-            for name, column in by_name.items():
-                values[place][f"{coefficient}_{name}"] = correlation(coefficient, column, gold)
-                draws[place][f"{coefficient}_{name}"] = next(rows)
-    return values, draws
 
 
 def _differences(
-    names: Sequence[str],
-    values: Sequence[Mapping[str, float]],
-    draws: Sequence[Mapping[str, Array]],
-    confidence: float,
-) -> tuple[Difference, ...]:
-    found = []
-    for place, metric in itertools.product(range(1, len(names)), SHOWN_METRICS):
-        ahead = values[place][metric] - values[0][metric]
-        estimate = interval(ahead, draws[place][metric] - draws[0][metric], confidence)
-        found.append(
-            Difference(
-                model=names[place],
+    task: Task, names: Sequence[str], judgements: Sequence[Judgement], confidence: float
+) -> Iterator[Difference]:
+    first = judgements[0]
+    for name, judgement in list(zip(names, judgements, strict=True))[1:]:
+        for measure in task.measures:
+            ours, theirs = judgement.measured[judgement.metric(measure)], first.measured[first.metric(measure)]
+            estimate = interval(ours.value - theirs.value, ours.draws - theirs.draws, confidence)
+            yield Difference(
+                model=name,
                 baseline=names[0],
-                metric=metric,
+                metric=judgement.metric(measure),
                 **asdict(_rounded(estimate)),
                 excludes_zero=estimate.excludes_zero,
             )
-        )
-    return tuple(found)
 
 
 def _rounded(estimate: Estimate) -> Estimate:
@@ -213,5 +176,6 @@ STEP = Step(
         )
     },
     suffix="results",
+    version=2,
     files_in_options=_task_files,
 )

@@ -11,8 +11,7 @@ from pairforge.errors import FileError
 from pairforge.evaluation.statistics import Estimate
 from pairforge.files import read_json
 
-SHOWN_METRICS = ("spearman_cosine", "pearson_cosine")
-"""The metrics that the table shows and by which models are compared."""
+_ABBREVIATIONS = {"auc": "AUC"}
 
 
 class _Record(BaseModel):
@@ -25,12 +24,18 @@ class ModelScores(_Record):
     Args:
         model: The name it was asked for by.
         identity: Digest of everything that decides its output.
+        closeness: How it says first of all that two texts are close ("cosine", "score").
         metrics: Metric (`spearman_cosine` …) → value and interval, each in [-1, 1].
     """
 
     model: str
     identity: str
+    closeness: str
     metrics: dict[str, Estimate]
+
+    def metric(self, measure: str) -> str:
+        """The metric that stands for a measure: that of its first closeness."""
+        return f"{measure}_{self.closeness}"
 
 
 class Difference(_Record):
@@ -62,13 +67,15 @@ class TaskResults(_Record):
         task: The task as it was named.
         source: Where its rows came from.
         rows: Pairs evaluated.
+        measures: The measures that a table shows and models are compared by, the most telling first.
         models: Scores by model, in the order given.
-        differences: Every later model against the first.
+        differences: Every later model against the first, by each of the measures.
     """
 
     task: str
     source: str
     rows: int
+    measures: tuple[str, ...]
     models: tuple[ModelScores, ...]
     differences: tuple[Difference, ...] = ()
 
@@ -108,15 +115,19 @@ def read_results(path: Path) -> Evaluation:
 
 def results_table(results: Evaluation) -> list[dict[str, str]]:
     """One row a task and model: heading → text; the last column stands only where models are compared."""
-    compared = any(task.differences for task in results.tasks)
-    return [_table_row(task, place, compared) for task in results.tasks for place in range(len(task.models))]
+    return [_table_row(task, place) for task in results.tasks for place in range(len(task.models))]
 
 
-def _table_row(task: TaskResults, place: int, compared: bool) -> dict[str, str]:
+def _table_row(task: TaskResults, place: int) -> dict[str, str]:
     scores = task.models[place]
-    shown = {metric.replace("_", " ").capitalize(): _estimate(scores.metrics[metric]) for metric in SHOWN_METRICS}
-    row = {"Task": task.task, "Rows": f"{task.rows:,}", "Model": scores.model} | shown
-    return row | {"Against the first (Spearman)": _difference(task, place)} if compared else row
+    row = {"Task": task.task, "Rows": f"{task.rows:,}", "Model": scores.model}
+    row |= {_heading(measure): _estimate(scores.metrics[scores.metric(measure)]) for measure in task.measures}
+    compared = f"Against the first ({_heading(task.measures[0])})"
+    return row | {compared: _difference(task, place)} if task.differences else row
+
+
+def _heading(measure: str) -> str:
+    return _ABBREVIATIONS.get(measure, measure.replace("_", " ").capitalize())
 
 
 def _estimate(estimate: Estimate) -> str:
@@ -126,6 +137,6 @@ def _estimate(estimate: Estimate) -> str:
 def _difference(task: TaskResults, place: int) -> str:
     if place == 0:
         return "–"
-    found = [difference for difference in task.differences if difference.metric == SHOWN_METRICS[0]][place - 1]
+    found = task.differences[(place - 1) * len(task.measures)]
     clear = "" if found.excludes_zero else ", unclear"
     return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}{clear})"

@@ -67,7 +67,7 @@ def bootstrap_correlations(
     columns, truth = np.atleast_2d(_array(scores)), _array(gold)
     draws: dict[Coefficient, Array] = {name: np.empty((len(columns), samples)) for name in coefficients}
     resamplers = {name: _resampler(name, columns, truth) for name in coefficients}
-    for start, counts in _resampled_counts(len(truth), samples, seed):
+    for start, counts in resampled_counts(len(truth), samples, seed):
         for name, resample in resamplers.items():
             draws[name][:, start : start + counts.shape[1]] = resample(counts)
         advance(counts.shape[1])
@@ -141,7 +141,7 @@ def _check_shapes(ours: Array, theirs: Array, truth: Array) -> None:
         )
 
 
-def _resampled_counts(rows: int, samples: int, seed: int) -> Iterator[tuple[int, Array]]:
+def resampled_counts(rows: int, samples: int, seed: int) -> Iterator[tuple[int, Array]]:
     """Blocks of (first resample, how often it holds each row), counts of shape (rows, block)."""
     generator = np.random.default_rng(seed)
     block = max(1, _BLOCK_CELLS // rows)

@@ -1,53 +1,14 @@
-"""Semantic textual similarity: scored pairs, and how close a model holds each pair to be."""
+"""How close a model holds the texts of pairs to be, from its vectors."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 
 from pairforge.agreement import Array
 from pairforge.engines.tables import VectorTable
-from pairforge.errors import FileError, FrameError
-from pairforge.files import read_frame
-from pairforge.frames import SCORED_PAIR, Adopted, adopt
 from pairforge.models import Floats
 
-STSB = "stsb"
-STS_PREFIX = "sts:"
-_STSB_SOURCE = "hub:sentence-transformers/stsb:test"
-
 _BLOCK_ROWS = 4096
-
-
-def source_of(task: str) -> str | None:
-    """Where a task's rows come from; None if there is no such task."""
-    if task == STSB:
-        return _STSB_SOURCE
-    return task.removeprefix(STS_PREFIX) or None if task.startswith(STS_PREFIX) else None
-
-
-def read_scored_pairs(task: str, columns: Mapping[str, str], score_scale: float | None) -> Adopted:
-    """A task's pairs, with their gold scores in [0, 1].
-
-    Raises:
-        FileError: the source cannot be read.
-        FrameError: it holds no scored pairs, fewer than two, or scores that are all equal.
-    """
-    source = source_of(task) or task
-    try:
-        raw = read_frame(source)
-    except FileError as error:
-        if task != STSB:
-            raise
-        raise FileError(f"{error} Scored pairs of your own can take its place: sts:FILE instead of {STSB}.") from error
-    adopted = adopt(raw, (SCORED_PAIR,), source, columns=columns, score_scale=score_scale)
-    scores = adopted.frame["score"]
-    if len(scores) < 2:
-        raise FrameError(f"{source}: a correlation needs two rows or more, but there is only one.")
-    if scores.n_unique() == 1:
-        raise FrameError(f"{source}: all {len(scores):,} scores are equal; a correlation needs scores that differ.")
-    return adopted
 
 
 def pair_similarities(vectors: VectorTable, first: range, second: range) -> dict[str, Array]:

@@ -20,19 +20,25 @@ from pairforge.evaluation.statistics import Estimate
 def _scores(model: str, value: float) -> ModelScores:
     estimate = Estimate(value, value - 0.01, value + 0.01)
     return ModelScores(
-        model=model, identity="0" * 64, metrics={"spearman_cosine": estimate, "pearson_cosine": estimate}
+        model=model,
+        identity="0" * 64,
+        closeness="cosine",
+        metrics={"spearman_cosine": estimate, "pearson_cosine": estimate},
     )
 
 
-def _difference(model: str, value: float, excludes_zero: bool) -> Difference:
-    return Difference(
-        model=model,
-        baseline="first",
-        metric="spearman_cosine",
-        value=value,
-        low=value - 0.01,
-        high=value + 0.01,
-        excludes_zero=excludes_zero,
+def _differences(model: str, value: float, excludes_zero: bool) -> tuple[Difference, ...]:
+    return tuple(
+        Difference(
+            model=model,
+            baseline="first",
+            metric=f"{measure}_cosine",
+            value=shift + value,
+            low=shift + value - 0.01,
+            high=shift + value + 0.01,
+            excludes_zero=excludes_zero,
+        )
+        for measure, shift in (("spearman", 0), ("pearson", 0.1))
     )
 
 
@@ -46,23 +52,33 @@ def _compared() -> Evaluation:
             task="sts:a.csv",
             source="a.csv",
             rows=1379,
+            measures=("spearman", "pearson"),
             models=(_scores("first", 0.8), _scores("better", 0.85), _scores("alike", 0.805)),
-            differences=(_difference("better", 0.05, True), _difference("alike", 0.005, False)),
+            differences=(*_differences("better", 0.05, True), *_differences("alike", 0.005, False)),
         )
     )
 
 
 def test_the_table_has_a_row_for_each_task_and_model() -> None:
-    one = TaskResults(task="stsb", source="hub:x:test", rows=10, models=(_scores("only", 0.7),))
+    one = TaskResults(
+        task="stsb", source="hub:x:test", rows=10, measures=("spearman", "pearson"), models=(_scores("only", 0.7),)
+    )
     rows = results_table(_evaluation(one, one))
     assert [(row["Task"], row["Model"], row["Rows"]) for row in rows] == [("stsb", "only", "10")] * 2
-    assert rows[0]["Spearman cosine"] == "0.7000 (0.6900 to 0.7100)"
+    assert rows[0]["Spearman"] == "0.7000 (0.6900 to 0.7100)"
 
 
-def test_all_rows_of_the_table_have_the_same_headings() -> None:
-    one = TaskResults(task="stsb", source="hub:x:test", rows=10, models=(_scores("first", 0.7),))
-    rows = results_table(_evaluation(one, *_compared().tasks))
-    assert len({tuple(row) for row in rows}) == 1
+def test_each_task_has_the_headings_of_its_own_measures() -> None:
+    ranked = ModelScores(
+        model="m",
+        identity="0" * 64,
+        closeness="score",
+        metrics={f"{measure}_score": Estimate(0.5, 0.4, 0.6) for measure in ("average_precision", "auc")},
+    )
+    task = TaskResults(task="pairs:a", source="a", rows=9, measures=("average_precision", "auc"), models=(ranked,))
+    rows = results_table(_evaluation(*_compared().tasks, task))
+    assert list(rows[0]) == ["Task", "Rows", "Model", "Spearman", "Pearson", "Against the first (Spearman)"]
+    assert list(rows[-1]) == ["Task", "Rows", "Model", "Average precision", "AUC"]
 
 
 def test_the_table_tells_clear_from_unclear_differences() -> None:
@@ -71,7 +87,9 @@ def test_the_table_tells_clear_from_unclear_differences() -> None:
 
 
 def test_a_single_model_has_no_column_of_differences() -> None:
-    one = TaskResults(task="stsb", source="hub:x:test", rows=10, models=(_scores("only", 0.7),))
+    one = TaskResults(
+        task="stsb", source="hub:x:test", rows=10, measures=("spearman", "pearson"), models=(_scores("only", 0.7),)
+    )
     assert "Against the first (Spearman)" not in results_table(_evaluation(one))[0]
 
 

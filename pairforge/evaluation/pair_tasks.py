@@ -1,0 +1,147 @@
+"""Pairs that people judged: how well a model agrees with their scores, or finds the true pairs among others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pairforge.agreement import COEFFICIENTS, Array, correlation
+from pairforge.errors import FrameError
+from pairforge.evaluation.closeness import closeness
+from pairforge.evaluation.rankings import bootstrap_rankings, rankings
+from pairforge.evaluation.statistics import bootstrap_correlations
+from pairforge.evaluation.task import Judgement, Measured, Resampling
+from pairforge.execution.step import StepContext
+from pairforge.files import read_frame
+from pairforge.frames import LABELLED_PAIR, SCORED_PAIR, FrameContract, adopt
+from pairforge.models import Encoder
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a task's file is to be read.
+
+    Args:
+        columns: Contract column → the file's own name, where one is given.
+        score_scale: The score that means "the same"; guessed if None.
+    """
+
+    columns: Mapping[str, str]
+    score_scale: float | None
+
+
+@dataclass(frozen=True)
+class ScoredPairs:
+    """Pairs with people's scores: Spearman's and Pearson's coefficients of each way of closeness with them."""
+
+    name: str
+    source: str
+    pairs: pl.DataFrame
+    guesses: tuple[str, ...] = ()
+
+    measures = ("spearman", "pearson")
+
+    @property
+    def rows(self) -> int:
+        """How many pairs there are."""
+        return self.pairs.height
+
+    def judge(self, models: Sequence[Encoder], resampling: Resampling, context: StepContext) -> list[Judgement]:
+        """Correlate every way of closeness with gold."""
+        found = [closeness(model, self.pairs, self.name, context) for model in models]
+        gold = self.pairs["score"].to_numpy()
+        columns = np.stack([column for by_way in found for column in by_way.values()])
+        with context.progress("resampling", resampling.samples, "resamples") as advance:
+            drawn = bootstrap_correlations(
+                columns, gold, samples=resampling.samples, seed=resampling.seed, advance=advance
+            )
+        judgements, first = [], 0
+        for by_way in found:
+            measured = {
+                f"{coefficient}_{way}": Measured(correlation(coefficient, column, gold), drawn[coefficient][place])
+                for coefficient in COEFFICIENTS
+                for place, (way, column) in enumerate(by_way.items(), start=first)
+            }
+            judgements.append(Judgement(next(iter(by_way)), measured))
+            first += len(by_way)
+        return judgements
+
+
+@dataclass(frozen=True)
+class LabelledPairs:
+    """Pairs that are true or not: how well a model's usual way of closeness tells them apart."""
+
+    name: str
+    source: str
+    pairs: pl.DataFrame
+    guesses: tuple[str, ...] = ()
+
+    measures = ("average_precision", "auc", "accuracy")
+
+    @property
+    def rows(self) -> int:
+        """How many pairs there are."""
+        return self.pairs.height
+
+    def judge(self, models: Sequence[Encoder], resampling: Resampling, context: StepContext) -> list[Judgement]:
+        """Rank the pairs by each model, and take its best threshold and .5 for accuracies."""
+        found = [closeness(model, self.pairs, self.name, context) for model in models]
+        usual: list[tuple[str, Array]] = [next(iter(by_way.items())) for by_way in found]
+        labels = self.pairs["label"].to_numpy()
+        columns = np.stack([column for _, column in usual])
+        with context.progress("resampling", resampling.samples, "resamples") as advance:
+            drawn = bootstrap_rankings(
+                columns, labels, samples=resampling.samples, seed=resampling.seed, advance=advance
+            )
+        return [
+            Judgement(
+                way,
+                {
+                    f"{measure}_{way}": Measured(value, drawn[measure][place])
+                    for measure, value in rankings(column, labels).items()
+                },
+            )
+            for place, (way, column) in enumerate(usual)
+        ]
+
+
+def read_scored_pairs(name: str, source: str, reading: Reading) -> ScoredPairs | LabelledPairs:
+    """A task of scored pairs, their gold scores in [0, 1].
+
+    Raises:
+        FileError: the source cannot be read.
+        FrameError: it holds no scored pairs, fewer than two, or scores that are all equal.
+    """
+    return _read(name, source, reading, (SCORED_PAIR,))
+
+
+def read_pairs(name: str, source: str, reading: Reading) -> ScoredPairs | LabelledPairs:
+    """A task of labelled or scored pairs, whichever the source holds.
+
+    Raises:
+        FileError: the source cannot be read.
+        FrameError: it holds neither, fewer than two, or labels or scores that are all equal.
+    """
+    return _read(name, source, reading, (LABELLED_PAIR, SCORED_PAIR))
+
+
+def _read(name: str, source: str, reading: Reading, shapes: tuple[FrameContract, ...]) -> ScoredPairs | LabelledPairs:
+    names = {column.name for shape in shapes for column in shape.columns}
+    columns = {column: own for column, own in reading.columns.items() if column in names}
+    adopted = adopt(read_frame(source), shapes, source, columns=columns, score_scale=reading.score_scale)
+    labelled = adopted.shape is LABELLED_PAIR
+    truth = adopted.frame["label" if labelled else "score"]
+    if len(truth) < 2:
+        raise FrameError(f"{source}: a judgement needs two rows or more, but there is only one.")
+    if truth.n_unique() == 1:
+        raise FrameError(
+            f"{source}: all {len(truth):,} {truth.name}s are equal; a judgement needs {truth.name}s that differ."
+        )
+    if not labelled:
+        return ScoredPairs(name, source, adopted.frame, adopted.guesses)
+    common = max(float(truth.mean()), 1 - float(truth.mean()))  # type: ignore[arg-type]
+    told = f"{name}: {common:.1%} of the labels are alike, the accuracy of a model that always says so"
+    return LabelledPairs(name, source, adopted.frame, (*adopted.guesses, told))
