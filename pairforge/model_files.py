@@ -28,6 +28,7 @@ _OWNERS = {
     ModelKind.ENCODER: "sentence-transformers",
     ModelKind.WEIGHTS: "sentence-transformers",
     ModelKind.SCORER: "cross-encoder",
+    ModelKind.ENCODER_OR_SCORER: "sentence-transformers",
 }
 """Where the hub keeps sentence-transformers' own models of a kind."""
 

@@ -33,6 +33,8 @@ class ModelKind(StrEnum):
 
     ENCODER = "encoder"
     SCORER = "scorer"
+    ENCODER_OR_SCORER = "encoder or scorer"
+    """Whichever of the two its configuration says."""
     GENERATOR = "generator"
     WEIGHTS = "weights"
     """Not loaded for the step: it gets the `ModelSpec` and loads the weights its own way (a trainer's start)."""

@@ -19,15 +19,16 @@ from pairforge.frames import ColumnKind
 from pairforge.models import ModelKind, ModelRequest
 from pairforge.progress import terminal
 
+_OF_ENCODERS = (
+    "query_prompt", "document_prompt", "max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code",
+)  # fmt: skip
 _SETTINGS: Mapping[ModelKind, tuple[str, ...]] = {
-    ModelKind.ENCODER: (
-        "query_prompt", "document_prompt", "max_length", "dtype", "device", "batch_size", "revision",
-        "trust_remote_code",
-    ),
+    ModelKind.ENCODER: _OF_ENCODERS,
     ModelKind.SCORER: ("max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code"),
+    ModelKind.ENCODER_OR_SCORER: _OF_ENCODERS,
     ModelKind.GENERATOR: ("dtype", "device", "revision", "trust_remote_code"),
     ModelKind.WEIGHTS: ("device", "revision", "trust_remote_code"),
-}  # fmt: skip
+}
 """Which settings of a model request say something to each kind."""
 
 

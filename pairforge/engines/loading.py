@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import ModelError
 from pairforge.models import Encoder, ModelKind, ModelSpec, PairScorer
 
@@ -12,6 +14,8 @@ def load(spec: ModelSpec) -> Encoder | PairScorer:
     Raises:
         ModelError: it cannot be used in that way.
     """
+    if spec.kind is ModelKind.ENCODER_OR_SCORER:
+        spec = spec.model_copy(update={"kind": own_kind(spec)})
     if spec.kind is ModelKind.ENCODER:
         from pairforge.engines.encoders import load_encoder  # noqa: PLC0415 - each engine loads with its first use
 
@@ -21,3 +25,13 @@ def load(spec: ModelSpec) -> Encoder | PairScorer:
 
         return load_scorer(spec)
     raise ModelError(f"{spec.name}: there is no engine for a {spec.kind} yet. Use it as an encoder or a scorer.")
+
+
+def own_kind(spec: ModelSpec) -> ModelKind:
+    """Whether a model is an encoder or a scorer, from its configuration alone.
+
+    Raises:
+        ModelError: its configuration cannot be read.
+    """
+    is_scorer = ModelConfiguration(model_folder(spec)).is_cross_encoder
+    return ModelKind.SCORER if is_scorer else ModelKind.ENCODER

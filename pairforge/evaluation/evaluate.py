@@ -13,11 +13,12 @@ from pairforge.errors import OptionsError, StageError
 from pairforge.evaluation.pair_tasks import Reading
 from pairforge.evaluation.results import Difference, Evaluation, ModelScores, TaskResults
 from pairforge.evaluation.statistics import Estimate, interval
-from pairforge.evaluation.task import Judgement, Resampling, Task
+from pairforge.evaluation.task import Judgement, Means, Model, Task
 from pairforge.evaluation.tasks import KINDS, NAMED, read_task, source_of
 from pairforge.execution.step import Artifact, ModelRole, SeededOptions, Step, StepContext
 from pairforge.files import write_json
-from pairforge.models import Encoder, ModelKind
+from pairforge.models import ModelKind
+from pairforge.steps.pair_scores import HeadOptions
 
 _DECIMALS = 6
 _TASKS = ", ".join([*(f"{kind}:FILE" for kind in KINDS), *NAMED])
@@ -25,7 +26,7 @@ _TASKS = ", ".join([*(f"{kind}:FILE" for kind in KINDS), *NAMED])
 _ColumnName = Annotated[str | None, Field(min_length=1)]
 
 
-class EvaluateOptions(SeededOptions):
+class EvaluateOptions(SeededOptions, HeadOptions):
     """What to evaluate on, and how sure to be."""
 
     task: Annotated[
@@ -67,16 +68,16 @@ class EvaluateOptions(SeededOptions):
         return Reading({column: name for column, name in named.items() if name is not None}, self.score_scale)
 
 
-def evaluate(models: Sequence[Encoder], *, options: EvaluateOptions, context: StepContext | None = None) -> Evaluation:
+def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext | None = None) -> Evaluation:
     """Measure how well each model agrees with people on each task.
 
     On scored pairs: Pearson's and Spearman's coefficients of its similarities with the scores (Spearman's of the cosine
     is the figure commonly reported for STS). On labelled pairs: average precision, area under the ROC curve, and
-    accuracy at the best threshold (chosen on the same pairs) and at .5. Similarities are the cosine, the dot product,
-    and the negative Euclidean and Manhattan distances of the vectors as the model gives them, both sentences of a pair
-    encoded alike, on the query side; labelled pairs are judged by the cosine alone. Each measure comes with a bootstrap
-    percentile interval over the rows; all models meet the same resamples, so that every later model's difference to
-    the first is paired.
+    accuracy at the best threshold (chosen on the same pairs) and at .5. An encoder's similarities are the cosine, the
+    dot product, and the negative Euclidean and Manhattan distances of the vectors as the model gives them, both
+    sentences of a pair encoded alike, on the query side; labelled pairs are judged by the cosine alone. A
+    cross-encoder's is its score. Each measure comes with a bootstrap percentile interval over the rows; all models meet
+    the same resamples, so that every later model's difference to the first is paired.
 
     Args:
         models: One or more models.
@@ -104,8 +105,8 @@ def evaluate(models: Sequence[Encoder], *, options: EvaluateOptions, context: St
     )
 
 
-def _results(task: Task, models: Sequence[Encoder], options: EvaluateOptions, context: StepContext) -> TaskResults:
-    judgements = task.judge(models, Resampling(options.bootstrap_samples, options.seed), context)
+def _results(task: Task, models: Sequence[Model], options: EvaluateOptions, context: StepContext) -> TaskResults:
+    judgements = task.judge(models, Means(options.bootstrap_samples, options.seed, options, context))
     return TaskResults(
         task=task.name,
         source=task.source,
@@ -148,7 +149,7 @@ def _rounded(estimate: Estimate) -> Estimate:
     return Estimate(*(round(number, _DECIMALS) for number in (estimate.value, estimate.low, estimate.high)))
 
 
-def _evaluate_to_file(models: Sequence[Encoder], *, options: EvaluateOptions, context: StepContext) -> Path:
+def _evaluate_to_file(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext) -> Path:
     if context.workspace is None:
         raise StageError("evaluate writes its results in a stage's workspace; call evaluate() for them outside one.")
     path = context.workspace / "results.json"
@@ -168,8 +169,8 @@ STEP = Step(
     outputs=lambda options: {"results": Artifact(".json")},
     models={
         "models": ModelRole(
-            help="Models to score; later ones are compared with the first.",
-            kind=ModelKind.ENCODER,
+            help="Encoders and cross-encoders to judge; later ones are compared with the first.",
+            kind=ModelKind.ENCODER_OR_SCORER,
             flag="models",
             default=None,
             many=True,

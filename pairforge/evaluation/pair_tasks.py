@@ -13,11 +13,9 @@ from pairforge.errors import FrameError
 from pairforge.evaluation.closeness import closeness
 from pairforge.evaluation.rankings import bootstrap_rankings, rankings
 from pairforge.evaluation.statistics import bootstrap_correlations
-from pairforge.evaluation.task import Judgement, Measured, Resampling
-from pairforge.execution.step import StepContext
+from pairforge.evaluation.task import Judgement, Means, Measured, Model
 from pairforge.files import read_frame
 from pairforge.frames import LABELLED_PAIR, SCORED_PAIR, FrameContract, adopt
-from pairforge.models import Encoder
 
 
 @dataclass(frozen=True)
@@ -49,15 +47,13 @@ class ScoredPairs:
         """How many pairs there are."""
         return self.pairs.height
 
-    def judge(self, models: Sequence[Encoder], resampling: Resampling, context: StepContext) -> list[Judgement]:
+    def judge(self, models: Sequence[Model], means: Means) -> list[Judgement]:
         """Correlate every way of closeness with gold."""
-        found = [closeness(model, self.pairs, self.name, context) for model in models]
+        found = [_closeness(model, self, means) for model in models]
         gold = self.pairs["score"].to_numpy()
         columns = np.stack([column for by_way in found for column in by_way.values()])
-        with context.progress("resampling", resampling.samples, "resamples") as advance:
-            drawn = bootstrap_correlations(
-                columns, gold, samples=resampling.samples, seed=resampling.seed, advance=advance
-            )
+        with means.context.progress("resampling", means.samples, "resamples") as advance:
+            drawn = bootstrap_correlations(columns, gold, samples=means.samples, seed=means.seed, advance=advance)
         judgements, first = [], 0
         for by_way in found:
             measured = {
@@ -86,16 +82,14 @@ class LabelledPairs:
         """How many pairs there are."""
         return self.pairs.height
 
-    def judge(self, models: Sequence[Encoder], resampling: Resampling, context: StepContext) -> list[Judgement]:
+    def judge(self, models: Sequence[Model], means: Means) -> list[Judgement]:
         """Rank the pairs by each model, and take its best threshold and .5 for accuracies."""
-        found = [closeness(model, self.pairs, self.name, context) for model in models]
+        found = [_closeness(model, self, means) for model in models]
         usual: list[tuple[str, Array]] = [next(iter(by_way.items())) for by_way in found]
         labels = self.pairs["label"].to_numpy()
         columns = np.stack([column for _, column in usual])
-        with context.progress("resampling", resampling.samples, "resamples") as advance:
-            drawn = bootstrap_rankings(
-                columns, labels, samples=resampling.samples, seed=resampling.seed, advance=advance
-            )
+        with means.context.progress("resampling", means.samples, "resamples") as advance:
+            drawn = bootstrap_rankings(columns, labels, samples=means.samples, seed=means.seed, advance=advance)
         return [
             Judgement(
                 way,
@@ -106,6 +100,10 @@ class LabelledPairs:
             )
             for place, (way, column) in enumerate(usual)
         ]
+
+
+def _closeness(model: Model, task: ScoredPairs | LabelledPairs, means: Means) -> dict[str, Array]:
+    return closeness(model, task.pairs, task=task.name, head=means.head, context=means.context)
 
 
 def read_scored_pairs(name: str, source: str, reading: Reading) -> ScoredPairs | LabelledPairs:

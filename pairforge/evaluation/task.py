@@ -8,20 +8,27 @@ from typing import Protocol
 
 from pairforge.agreement import Array
 from pairforge.execution.step import StepContext
-from pairforge.models import Encoder
+from pairforge.models import Encoder, PairScorer
+from pairforge.steps.pair_scores import HeadOptions
+
+Model = Encoder | PairScorer
 
 
 @dataclass(frozen=True)
-class Resampling:
-    """The resamples that all models of a task meet.
+class Means:
+    """How models are judged, whatever the task.
 
     Args:
-        samples: How many.
+        samples: Resamples of the rows, the same for all models.
         seed: Decides the rows of each.
+        head: How a cross-encoder's outputs become a score.
+        context: Caches, ledger and progress.
     """
 
     samples: int
     seed: int
+    head: HeadOptions
+    context: StepContext
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Task(Protocol):
         """What was guessed in reading them, and what else the user should know of them."""
         ...
 
-    def judge(self, models: Sequence[Encoder], resampling: Resampling, context: StepContext) -> list[Judgement]:
+    def judge(self, models: Sequence[Model], means: Means) -> list[Judgement]:
         """Measure each model, in order, all on the same resamples.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Pairs, triplets and scored pairs from natural language inference data.
+"""Pairs, triplets, scored and labelled pairs from natural language inference data.
 
 A premise and a hypothesis that it entails mean nearly the same: a pair. A hypothesis that contradicts the same premise
 talks of the same things and means something else: a hard negative. Source: Conneau et al. 2017 (InferSent), Gao et
@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from pairforge.errors import FrameError, OptionsError
 from pairforge.execution.ledger import DROP_REASON, Ledger
 from pairforge.execution.step import Input, Outputs, SeededOptions, Step, StepContext
-from pairforge.frames import NLI, PAIR, RAW_NLI, SCORED_PAIR, TRIPLET, FrameContract
+from pairforge.frames import LABELLED_PAIR, NLI, PAIR, RAW_NLI, SCORED_PAIR, TRIPLET, FrameContract
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.nli_negatives import (
     HYPOTHESIS_KEY,
@@ -37,6 +37,8 @@ _LABEL_OF_WORD = {
 }
 _UNLABELLED = ("-1", "-", "", "nan")
 _KEYS = (PREMISE_KEY, HYPOTHESIS_KEY)
+_ONE_ROW_EACH = ("scored", "binary", "labelled")
+"""The shapes that hold every labelled row."""
 _SCORES = ("entailment_score", "neutral_score", "contradiction_score")
 
 
@@ -44,8 +46,11 @@ class ConvertNliOptions(SeededOptions):
     """Options of convert-nli."""
 
     to: Annotated[
-        Literal["pair", "triplet", "scored", "labelled"],
-        Field(description="Shape to make; scored maps the labels to scores, labelled leaves them as 0, 1 and 2."),
+        Literal["pair", "triplet", "scored", "binary", "labelled"],
+        Field(
+            description="Shape to make; scored maps the labels to scores, binary to 1 for entailment and 0 for all "
+            "else, labelled leaves them as 0, 1 and 2."
+        ),
     ] = "pair"
     negatives: Annotated[
         Literal["contradiction", "random", "contradiction-or-random", "none"],
@@ -63,7 +68,7 @@ class ConvertNliOptions(SeededOptions):
 
     @model_validator(mode="after")
     def _refuse_options_without_effect(self) -> ConvertNliOptions:
-        if self.bidirectional and self.to in ("scored", "labelled"):
+        if self.bidirectional and self.to in _ONE_ROW_EACH:
             raise OptionsError(
                 f"bidirectional turns pairs and triplets round; to='{self.to}' makes neither. Leave it out."
             )
@@ -89,7 +94,7 @@ _DEFAULTS = ConvertNliOptions()
 def convert_nli(
     nli: pl.DataFrame, *, options: ConvertNliOptions = _DEFAULTS, context: StepContext | None = None
 ) -> pl.DataFrame:
-    """Turn labelled premises and hypotheses into pairs, triplets, scored pairs or cleaned NLI.
+    """Turn labelled premises and hypotheses into pairs, triplets, scored or labelled pairs, or cleaned NLI.
 
     Texts are compared after normalisation: the first of equal (premise, hypothesis) pairs is kept. A triplet's
     negative is the k-th contradicted hypothesis of its premise for the premise's k-th entailed one, beginning again
@@ -109,7 +114,7 @@ def convert_nli(
     written = [column.name for column in _contract(options).columns]
     extra = extra_columns(nli, ("premise", "hypothesis", "label"), [*written, DROP_REASON], "nli")
     rows = _labelled(RAW_NLI.check(nli, "nli"), ledger)
-    if options.to in ("scored", "labelled"):
+    if options.to in _ONE_ROW_EACH:
         return _classified(_distinct(rows, ledger), options).select(*written, *extra)
     return _entailed(rows, options, ledger).select(*written, *extra)
 
@@ -146,10 +151,11 @@ def _distinct(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
 def _classified(rows: pl.DataFrame, options: ConvertNliOptions) -> pl.DataFrame:
     if options.to == "labelled":
         return rows
+    rows = rows.rename({"premise": "sentence1", "hypothesis": "sentence2"})
+    if options.to == "binary":
+        return rows.with_columns(label=(pl.col("label") == 0).cast(pl.Int64))
     scores = {label: getattr(options, name) for label, name in enumerate(_SCORES)}
-    return rows.rename({"premise": "sentence1", "hypothesis": "sentence2"}).with_columns(
-        pl.col("label").replace_strict(scores, return_dtype=pl.Float64).alias("score")
-    )
+    return rows.with_columns(pl.col("label").replace_strict(scores, return_dtype=pl.Float64).alias("score"))
 
 
 def _entailed(rows: pl.DataFrame, options: ConvertNliOptions, ledger: Ledger) -> pl.DataFrame:
@@ -203,7 +209,7 @@ def _turned(made: pl.DataFrame, known: pl.DataFrame, ledger: Ledger) -> pl.DataF
 def _contract(options: ConvertNliOptions) -> FrameContract:
     if options.makes_triplets:
         return TRIPLET
-    return {"scored": SCORED_PAIR, "labelled": NLI}.get(options.to, PAIR)
+    return {"scored": SCORED_PAIR, "binary": LABELLED_PAIR, "labelled": NLI}.get(options.to, PAIR)
 
 
 def _outputs(options: ConvertNliOptions) -> Outputs:

@@ -64,8 +64,8 @@ def _untrainable(corpus: pl.DataFrame, kind: TrainedKind, wanted: Sequence[Frame
 def _unfit(loss: Loss, corpus: pl.DataFrame) -> str:
     wanted = "; ".join(f"{shape.name}: {', '.join(c.shown_name for c in shape.columns)}" for shape in loss.shapes)
     fits = [other.name for other in losses_of(loss.trains) if _fitting(corpus, other.shapes)]
-    made = {TrainedKind.ENCODER: "pairs and triplets", TrainedKind.CROSS_ENCODER: "labelled pairs"}[loss.trains]
-    hint = "" if NLI.missing(corpus.columns) else f", and convert-nli makes {made} of it"
+    made = {TrainedKind.ENCODER: "makes pairs and triplets", TrainedKind.CROSS_ENCODER: "--to binary makes labels 0/1"}
+    hint = "" if NLI.missing(corpus.columns) else f", and convert-nli {made[loss.trains]} of it"
     return (
         f"corpus: has the columns {', '.join(corpus.columns)}, but the {loss.name} loss learns from {wanted}; "
         f"losses for this corpus: {', '.join(fits) or 'none'}{hint}."

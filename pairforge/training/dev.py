@@ -85,7 +85,7 @@ def settle_dev(dev: pl.DataFrame, kind: TrainedKind, *, tells_classes: bool) -> 
     if shape is NLI and not tells_classes:
         raise FrameError(
             "dev: holds NLI classes, which only a cross-encoder with cross-entropy loss tells apart; "
-            "convert-nli --to scored makes scored pairs of them."
+            "convert-nli --to binary makes labelled pairs of them."
         )
     rows, measure = shape.view(shape.check(dev, "dev")), _MEASURES[shape]
     if rows[measure.truth].n_unique() == 1 and not measure.of_classes:

@@ -17,7 +17,7 @@ from pairforge.evaluation.evaluate import STEP, EvaluateOptions, evaluate
 from pairforge.evaluation.results import Evaluation, read_results
 from pairforge.execution.step import StepContext
 from pairforge.models import Floats, ModelKind, ModelRequest, Side
-from tests.fakes import LetterEncoder, TableEncoder
+from tests.fakes import LetterEncoder, OverlapScorer, TableEncoder
 
 GOLD = [1.0, 0.8, 0.6, 0.4, 0.2, 0.0]
 ANGLES = [0.1, 0.3, 0.2, 0.9, 1.2, 1.1]
@@ -130,6 +130,52 @@ def test_several_tasks_keep_their_order_and_the_guesses_are_noted(tmp_path: Path
     assert any("a.jsonl" in note and "by 5" in note for note in context.ledger.notes)
 
 
+def _overlapping(folder: Path) -> str:
+    """Each pair shares as many of three words as its gold score says."""
+    seconds = {"x": 0.0, "a": 0.3, "a b": 0.7, "a b c": 1.0}
+    pl.DataFrame(
+        {"sentence1": ["a b c"] * 4, "sentence2": list(seconds), "score": list(seconds.values())}
+    ).write_parquet(folder / "overlap.parquet")
+    return f"sts:{folder / 'overlap.parquet'}"
+
+
+def test_cross_encoders_are_judged_by_their_scores_beside_encoders(tmp_path: Path) -> None:
+    context, scorer = StepContext(cache=tmp_path / "cache"), OverlapScorer()
+    results = evaluate([LetterEncoder(), scorer], options=_options(_overlapping(tmp_path)), context=context)
+    encoder_scores, scorer_scores = results.tasks[0].models
+    assert set(scorer_scores.metrics) == {"pearson_score", "spearman_score"}
+    assert scorer_scores.metrics["spearman_score"].value == pytest.approx(1)
+    ahead = results.tasks[0].differences[0]
+    assert (ahead.model, ahead.metric) == ("overlap", "spearman_score")
+    assert ahead.value == pytest.approx(1 - encoder_scores.metrics["spearman_cosine"].value, abs=2e-6)
+    assert any("the sigmoid of its one output" in note for note in context.ledger.notes)
+    evaluate([scorer], options=_options(_overlapping(tmp_path)), context=context)
+    assert len(scorer.scored) == 4
+
+
+def test_a_head_can_be_named(tmp_path: Path) -> None:
+    scorer = OverlapScorer(activation="Identity")
+    with pytest.raises(ModelError, match="choose --head sigmoid"):
+        evaluate([scorer], options=_options(_overlapping(tmp_path)))
+    results = evaluate([scorer], options=_options(_overlapping(tmp_path), head="sigmoid"))
+    assert results.tasks[0].models[0].metrics["spearman_score"].value == pytest.approx(1)
+
+
+def test_labelled_pairs_judge_by_rank_and_by_class(tmp_path: Path) -> None:
+    rows = pl.read_ndjson(Path(_file(tmp_path).removeprefix("sts:")))
+    labelled = rows.select("sentence1", "sentence2", label=(pl.col("score") > 0.5).cast(pl.Int64))
+    labelled.write_parquet(tmp_path / "labelled.parquet")
+    models = [_encoder(ANGLES), _encoder([0.1, 1.5, 0.2, 0.9, 1.2, 1.1])]
+    task = evaluate(models, options=_options(f"pairs:{tmp_path / 'labelled.parquet'}")).tasks[0]
+    first, second = ({name: found.value for name, found in model.metrics.items()} for model in task.models)
+    assert (first["average_precision_cosine"], first["auc_cosine"], first["accuracy_cosine"]) == (1, 1, 1)
+    assert first["accuracy_at_half_cosine"] == pytest.approx(5 / 6, abs=1e-6)
+    assert second["auc_cosine"] == pytest.approx(6 / 9, abs=1e-6)
+    assert [difference.metric for difference in task.differences] == [
+        "average_precision_cosine", "auc_cosine", "accuracy_cosine",
+    ]  # fmt: skip
+
+
 def test_no_model_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match="name one or more"):
         evaluate([], options=_options(_file(tmp_path)))
@@ -164,7 +210,7 @@ def test_a_faulty_file_stops_before_any_text_is_encoded(tmp_path: Path) -> None:
     [
         ({"task": ()}, "at least 1"),
         ({"task": ("sick:x.csv",)}, "there is no task 'sick:x.csv'"),
-        ({"task": ("sts:",)}, "there is no task 'sts:'"),
+        ({"task": ("sts:",)}, "there is no task 'sts:': give sts:FILE, pairs:FILE, stsb"),
         ({"task": ("sts:a.csv", "sts:a.csv")}, "given twice"),
         ({"task": ("stsb",), "confidence": 1}, "confidence"),
         ({"task": ("stsb",), "bootstrap_samples": 5}, "bootstrap_samples"),

@@ -89,6 +89,12 @@ def test_turned_triplets_keep_their_negative_unless_it_is_a_positive_of_the_new_
     assert context.ledger.counts["turned rows whose negative is a positive"] == 1
 
 
+def test_binary_labels_tell_entailment_from_all_else() -> None:
+    binary, _ = converted(nli(ROWS[:3]), to="binary")
+    assert binary["label"].to_list() == [1, 0, 0]
+    assert binary.columns == ["sentence1", "sentence2", "label"]
+
+
 def test_scored_pairs_carry_the_scores_asked_for() -> None:
     scored, _ = converted(nli(ROWS[:3]), to="scored", neutral_score=0.5)
     assert scored["score"].to_list() == [1.0, 0.0, 0.5]
@@ -131,7 +137,7 @@ def test_duplicates_after_normalisation_are_dropped_and_the_first_kept() -> None
     assert context.ledger.dropped == {"duplicate": 1}
 
 
-@pytest.mark.parametrize("to", ["pair", "triplet", "scored", "labelled"])
+@pytest.mark.parametrize("to", ["pair", "triplet", "scored", "binary", "labelled"])
 def test_a_file_without_one_label_leaves_no_row_but_its_columns(to: str) -> None:
     none, context = converted(nli([("a", "b", None), ("c", "d", None)]), to=to)
     some, _ = converted(nli(), to=to)
@@ -183,7 +189,7 @@ def test_no_negative_is_ever_a_known_positive_of_its_anchor(
         assert negatives != "random" or (positive, negative) not in known
 
 
-@given(raw_rows, st.sampled_from(["pair", "triplet", "scored", "labelled"]))
+@given(raw_rows, st.sampled_from(["pair", "triplet", "scored", "binary", "labelled"]))
 def test_every_row_is_in_the_output_or_dropped_for_a_reason(rows: list[tuple[str, str, int]], to: str) -> None:
     made, context = converted(nli(rows), to=to)
     assert made.height + sum(context.ledger.dropped.values()) == len(rows)

@@ -74,7 +74,7 @@ def test_loss_that_does_not_fit_the_corpus_is_refused_with_those_that_do():
         FrameError, match=r"the triplet loss learns from triplet: .*; losses for this corpus: softmax, and convert-nli"
     ):
         choose_loss(nli(), "triplet", ENCODER)
-    with pytest.raises(FrameError, match="losses for this corpus: cross-entropy, and convert-nli makes labelled pairs"):
+    with pytest.raises(FrameError, match="losses for this corpus: cross-entropy, and convert-nli --to binary"):
         choose_loss(nli(), "binary-cross-entropy", CROSS_ENCODER)
 
 
