@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,23 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pairs = read_frame(shipped_folder("examples") / "nli.jsonl").select(anchor="premise", positive="hypothesis")
     options = InitModelOptions(kind="static", dimension=16, tokenizer_from="corpus", vocabulary_size=500)
     return init_model(pairs, options=options, output=tmp_path_factory.mktemp("models") / "tiny.model")
+
+
+@pytest.fixture(scope="session")
+def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random transformer encoder whose tokenizer knows the words of the examples."""
+    pairs = read_frame(shipped_folder("examples") / "nli.jsonl").select(anchor="premise", positive="hypothesis")
+    options = InitModelOptions(
+        kind="transformer", dimension=16, layers=1, heads=2, tokenizer_from="corpus", vocabulary_size=500
+    )
+    return init_model(pairs, options=options, output=tmp_path_factory.mktemp("models") / "transformer.model")
+
+
+@pytest.fixture
+def small(tiny_encoder: Path, tiny_transformer: Path) -> Mapping[str, list[str]]:
+    """Recipe → the settings that make it small."""
+    student = [f"miner={tiny_encoder}", "fresh.dimension=16", "student.epochs=1", "student.batch_size=32"]
+    return dict.fromkeys(RECIPES, student) | {"teacher": [f"start={tiny_transformer}", "teacher.epochs=1"]}
 
 
 def spearman(report: StageReport) -> list[float]:
@@ -54,14 +73,14 @@ def test_a_recipe_is_right_as_it_stands_in_any_folder(
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_runs_to_its_scores_and_then_has_nothing_to_do(
-    name: str, tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, small: Mapping[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = [f"miner={tiny_encoder}", "fresh.dimension=16", "student.epochs=1", "student.batch_size=32"]
-    reports = run(read_recipe(name, settings))
+    reports = run(read_recipe(name, small[name]))
     assert {report.outcome.status for report in reports} == {"done"}
-    assert [len(spearman(report)) for report in reports if report.evaluation] in ([2], [2, 2])
-    assert {report.outcome.status for report in run(read_recipe(name, settings))} == {"up to date"}
+    judged = [report.evaluation.tasks[0].models for report in reports if report.evaluation]
+    assert [len(models) for models in judged] in ([2], [2, 2])
+    assert {report.outcome.status for report in run(read_recipe(name, small[name]))} == {"up to date"}
 
 
 @pytest.mark.model
@@ -84,3 +103,23 @@ def test_an_encoder_from_nothing_reaches_its_score_on_real_data(shared_data: Pat
     *_, dev, test = run(read_recipe("nli-to-encoder", settings))
     assert spearman(dev)[1] >= 0.772
     assert spearman(test)[1] >= 0.675
+
+
+@pytest.mark.model
+@EMBEDDED
+def test_a_few_steps_from_minilm_make_a_teacher_that_tells_entailment(shared_data: Path, tmp_path: Path) -> None:
+    read_frame(shared_data / "nli" / "snli_test.parquet").head(600).write_parquet(tmp_path / "test.parquet")
+    settings = [
+        f"output={tmp_path}/teacher",
+        f"nli={[str(shared_data / 'nli' / 'counterfactual_train.parquet')]!r}",
+        f"test={tmp_path}/test.parquet",
+        "teacher.max_steps=60",
+        "teacher.eval_steps=30",
+    ]
+    *_, taught, scores = run(read_recipe("teacher", settings))
+    note = next(note for note in taught.outcome.notes if note.startswith("kept step"))
+    best, start = (float(number) for number in re.findall(r"0\.\d{4}", note))
+    assert best > start + 0.1
+    evaluation = scores.evaluation
+    assert evaluation is not None
+    assert evaluation.tasks[0].models[1].metrics["auc_score"].value > 0.6

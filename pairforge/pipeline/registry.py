@@ -32,7 +32,9 @@ class Entry:
 
 STEPS: Mapping[str, Entry] = MappingProxyType(
     {
-        "convert-nli": Entry("pairforge.steps.convert_nli", "Turn NLI rows into pairs, triplets or scored pairs."),
+        "convert-nli": Entry(
+            "pairforge.steps.convert_nli", "Turn NLI rows into pairs, triplets, scored or labelled pairs."
+        ),
         "pair-texts": Entry("pairforge.steps.pair_texts", "Make pairs of plain texts, without labels."),
         "mine-negatives": Entry("pairforge.steps.mine_negatives", "Give each pair texts that are near but no answer."),
         "sweep-negatives": Entry(
@@ -49,8 +51,10 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         ),
         "merge-silver": Entry("pairforge.steps.merge_silver", "Put silver pairs below gold ones, each pair once."),
         "init-model": Entry("pairforge.training.init_model", "Make a fresh model with random weights."),
-        "train": Entry("pairforge.training.train", "Train an encoder on a corpus of any shape."),
-        "evaluate": Entry("pairforge.evaluation.evaluate", "Score models by how well they agree with people."),
+        "train": Entry("pairforge.training.train", "Train an encoder or a cross-encoder on a corpus of any shape."),
+        "evaluate": Entry(
+            "pairforge.evaluation.evaluate", "Judge encoders and cross-encoders by how well they agree with people."
+        ),
     }
 )
 """Every step by the name that the command line and recipes call it by, in the order of a usual run."""

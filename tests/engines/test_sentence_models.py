@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.loading import load
 from pairforge.engines.sentence_models import load_cross_encoder
 from pairforge.errors import ModelError
 from pairforge.model_files import resolve
-from pairforge.models import ModelKind, ModelRequest, ModelSpec
+from pairforge.models import ModelKind, ModelRequest, ModelSpec, PairScorer
 
 
 def spec(folder: Path) -> ModelSpec:
@@ -72,3 +73,14 @@ def test_the_configuration_tells_cross_encoders_from_encoders(
     encoder, saved, classifier = map(ModelConfiguration, (transformer_model, cross_encoder, plain))
     assert [model.is_cross_encoder for model in (encoder, saved, classifier)] == [False, True, True]
     assert [model.class_names for model in (encoder, saved, classifier)] == [(), ("LABEL_0",), ("LABEL_0", "LABEL_1")]
+
+
+def test_a_model_is_loaded_as_what_it_is(transformer_model: Path, cross_encoder: Path) -> None:
+    encoder, scorer = (
+        load(resolve(ModelRequest(name=str(folder)), ModelKind.ENCODER_OR_SCORER))
+        for folder in (transformer_model, cross_encoder)
+    )
+    assert isinstance(scorer, PairScorer)
+    assert not isinstance(encoder, PairScorer)
+    assert encoder.spec.identity == resolve(ModelRequest(name=str(transformer_model)), ModelKind.ENCODER).identity
+    assert scorer.spec.kind is ModelKind.SCORER
