@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pairforge.models import ModelRequest as ModelRequest
     from pairforge.models import ModelSpec as ModelSpec
     from pairforge.models import PairScorer as PairScorer
+    from pairforge.pipeline.augment import augment as augment
+    from pairforge.pipeline.augment_options import AugmentOptions as AugmentOptions
     from pairforge.pipeline.runner import StageReport
     from pairforge.steps.convert_nli import ConvertNliOptions as ConvertNliOptions
     from pairforge.steps.convert_nli import convert_nli as convert_nli
@@ -72,6 +74,8 @@ _HOMES = {
     "pairforge.execution.step": ("StepContext",),
     "pairforge.files": ("read_frame", "write_frame"),
     "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec", "PairScorer"),
+    "pairforge.pipeline.augment": ("augment",),
+    "pairforge.pipeline.augment_options": ("AugmentOptions",),
     "pairforge.steps.convert_nli": ("ConvertNliOptions", "convert_nli"),
     "pairforge.steps.decontaminate": ("DecontaminateOptions", "decontaminate"),
     "pairforge.steps.mine_negatives": ("MineNegativesOptions", "mine_negatives"),
@@ -91,6 +95,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AugmentOptions",
     "ConvertNliOptions",
     "DecontaminateOptions",
     "DistilScoresOptions",
@@ -122,6 +127,7 @@ __all__ = [
     "Stopped",
     "SweepNegativesOptions",
     "TrainOptions",
+    "augment",
     "convert_nli",
     "decontaminate",
     "distil_scores",

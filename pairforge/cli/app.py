@@ -14,7 +14,7 @@ from pairforge.cli import cache_commands, recipe_commands
 from pairforge.cli.failures import run_guarded
 from pairforge.cli.help import Command, Commands
 from pairforge.cli.quiet import quiet_libraries
-from pairforge.pipeline.registry import STEPS
+from pairforge.pipeline.registry import AUGMENT_SUMMARY, STEPS
 
 _HELP = """Build, mine and judge training data for embedding models.
 
@@ -23,14 +23,25 @@ by a recipe. A corpus is a parquet, jsonl, csv or tsv file (also .gz, .zst), a f
 """
 
 
-class _StepStub(Command):
-    """Stands in the list of commands for a step, whose module is imported when the command is used."""
+class Stub(Command):
+    """Stands in the list of commands for one whose options need modules that a list need not load."""
+
+    def real(self) -> Command:
+        """The command itself: of a step, made from its record."""
+        from pairforge.cli.step_commands import step_command  # noqa: PLC0415 - imports polars
+
+        return step_command(str(self.name))
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the real command."""
-        from pairforge.cli.step_commands import step_command  # noqa: PLC0415 - imports polars
+        return self.real().make_context(info_name, args, parent=parent, **extra)
 
-        return step_command(str(self.name)).make_context(info_name, args, parent=parent, **extra)
+
+class _AugmentStub(Stub):
+    def real(self) -> Command:
+        from pairforge.cli.augment_command import augment_command  # noqa: PLC0415 - imports polars
+
+        return augment_command()
 
 
 class _Steps(Commands):
@@ -39,10 +50,11 @@ class _Steps(Commands):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         stubs = {
-            name: _StepStub(name, help=entry.summary, rich_help_panel="Steps", rich_markup_mode=None)
+            name: Stub(name, help=entry.summary, rich_help_panel="Steps", rich_markup_mode=None)
             for name, entry in STEPS.items()
         }
-        self.commands = {**stubs, **self.commands}
+        augment = _AugmentStub("augment", help=AUGMENT_SUMMARY, rich_help_panel="Chains", rich_markup_mode=None)
+        self.commands = {**stubs, "augment": augment, **self.commands}
 
 
 app = typer.Typer(

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from pairforge.cli.app import app
+from pairforge.cli.app import Stub, app
 from pairforge.cli.step_commands import RUNNING, step_command
 from pairforge.pipeline.registry import STEPS
 
@@ -51,7 +51,7 @@ def _written_out() -> Iterator[tuple[str, TyperCommand]]:
         if isinstance(command, TyperGroup):
             yield from ((f"{name} {inner}", found) for inner, found in command.commands.items())  # type: ignore[misc]
         elif name not in STEPS:
-            yield name, command  # type: ignore[misc]
+            yield name, command.real() if isinstance(command, Stub) else command  # type: ignore[misc]
 
 
 def _section(name: str, command: TyperCommand, parameters: list[Any]) -> str:

@@ -59,6 +59,9 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
 )
 """Every step by the name that the command line and recipes call it by, in the order of a usual run."""
 
+AUGMENT_SUMMARY = "Make many scored pairs of few: a cross-encoder learns from gold and scores others (Augmented SBERT)."
+"""What `augment`, the chain of several steps and a training, does."""
+
 
 def load_step(name: str, steps: Mapping[str, Entry] = STEPS) -> Step:
     """The record of a step; imports its module and nothing else of the kind.

@@ -28,7 +28,7 @@ from pairforge.execution.stage import Stage
 from pairforge.pipeline.faults import Faults
 from pairforge.pipeline.linking import check_references, in_order, linked, needs_of, paths_of
 from pairforge.pipeline.preflight import check_files, check_models
-from pairforge.pipeline.recipe_file import find_recipe, read_tables
+from pairforge.pipeline.recipe_file import RecipeTables, find_recipe, read_tables
 from pairforge.pipeline.registry import STEPS, Entry
 from pairforge.pipeline.settings import filled_in, override
 from pairforge.pipeline.stage_table import Draft, draft
@@ -94,7 +94,22 @@ def read_recipe(recipe: str | Path, settings: Sequence[str] = (), *, steps: Mapp
     """
     path = find_recipe(recipe)
     faults = Faults(path)
-    tables = filled_in(override(read_tables(path, faults), settings, faults), faults)
+    return recipe_of(override(read_tables(path, faults), settings, faults), faults, steps=steps)
+
+
+def recipe_of(tables: RecipeTables, faults: Faults | None = None, *, steps: Mapping[str, Entry] = STEPS) -> Recipe:
+    """The recipe that these tables describe, all of it checked; tables need not come from a file.
+
+    Args:
+        tables: Settings and stages; `path` is what errors call the recipe.
+        faults: What was found wrong so far.
+        steps: The steps that stages may name.
+
+    Raises:
+        RecipeError: something is wrong; the message lists every fault found.
+    """
+    faults = faults or Faults(tables.path)
+    tables = filled_in(tables, faults)
     output = _folder(tables.settings["output"], faults)
     read = {name: draft(name, table, steps, faults) for name, table in tables.stages.items()}
     drafts = in_order([made for made in read.values() if made is not None], faults)
@@ -103,7 +118,7 @@ def read_recipe(recipe: str | Path, settings: Sequence[str] = (), *, steps: Mapp
     _check_surroundings(drafts, paths, faults)
     faults.refuse()
     stages = tuple(RecipeStage(made.name, linked(made, paths), needs_of(made, paths)) for made in drafts)
-    return Recipe(path, tables.description, output, stages)
+    return Recipe(tables.path, tables.description, output, stages)
 
 
 def _folder(output: object, faults: Faults) -> Path:

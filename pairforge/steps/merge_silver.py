@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import polars as pl
+from pydantic import Field
 
 from pairforge.errors import FrameError
 from pairforge.execution.ledger import DROP_REASON
@@ -13,7 +16,11 @@ from pairforge.steps.sentence_pairs import FIRST, SECOND, with_keys
 
 
 class MergeSilverOptions(StepOptions):
-    """merge-silver has no options: a pair that gold has is gold's."""
+    """Options of merge-silver."""
+
+    keep_gold: Annotated[
+        bool, Field(description="Put the gold pairs in; without, they are only kept out of the silver ones.")
+    ] = True
 
 
 _DEFAULTS = MergeSilverOptions()
@@ -34,7 +41,7 @@ def merge_silver(
     Args:
         gold: Scored pairs, scores in [0, 1].
         silver: Scored pairs on the same scale.
-        options: None so far.
+        options: Whether gold pairs are put in.
         context: Where dropped rows are counted.
 
     Returns:
@@ -54,6 +61,9 @@ def merge_silver(
     )  # fmt: skip
     flagged = stacked.with_columns(pl.when(repeated).then(reason).alias(DROP_REASON))
     merged = ledger.keep_unflagged(flagged).drop(FIRST, SECOND)
+    if not options.keep_gold:
+        ledger.drop("gold", merged.filter(pl.col("origin") == "gold").height)
+        merged = merged.filter(pl.col("origin") == "silver")
     for origin, rows in merged["origin"].value_counts().sort("origin").iter_rows():
         ledger.count(f"{origin} pairs", rows)
     return merged

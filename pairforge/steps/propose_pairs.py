@@ -17,11 +17,12 @@ from pairforge.engines.search import Neighbours, Rows, nearest
 from pairforge.errors import FrameError, OptionsError
 from pairforge.execution.ledger import DROP_REASON, Ledger
 from pairforge.execution.step import Input, ModelRole, SeededOptions, Step, StepContext
-from pairforge.frames import SENTENCE_PAIR, TEXT
+from pairforge.frames import PAIR, SENTENCE_PAIR, TEXT
 from pairforge.models import Encoder, ModelKind, Side
 from pairforge.randomness import row_uniforms
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.random_pairs import random_codes
+from pairforge.steps.row_texts import row_texts
 from pairforge.steps.sentence_pairs import (
     FIRST,
     PAIR_SHAPES,
@@ -34,28 +35,34 @@ from pairforge.steps.sentence_pairs import (
     with_keys,
 )
 
-Way = Literal["random", "bm25", "semantic", "bm25+semantic", "given"]
+Way = Annotated[
+    Literal["random", "bm25", "semantic", "bm25+semantic", "given"],
+    Field(
+        description="Where pairs come from: random ones, those that share rare words (bm25), those that an encoder "
+        "holds to be close (semantic), both of these, or a file that only goes through the exclusions (given)."
+    ),
+]
+TopK = Annotated[int, Field(ge=1, description="Nearest sentences paired with each sentence, by each way.")]
+MaxPairs = Annotated[
+    int | None,
+    Field(ge=1, description="Pairs at most, a random choice of all that were found; for random ones their number, "
+                            "top_k for each sentence if not given."),
+]  # fmt: skip
 
 _CAP_STREAM = 1
+_MORE = (SENTENCE_PAIR, PAIR, TEXT)
 _LABELS = ("score", "label")
 
 
 class ProposePairsOptions(SeededOptions):
     """Options of propose-pairs."""
 
-    by: Annotated[
-        Way,
-        Field(
-            description="Where pairs come from: random ones, those that share rare words (bm25), those that an encoder "
-            "holds to be close (semantic), both of these, or a file that only goes through the exclusions (given)."
-        ),
-    ] = "semantic"
-    top_k: Annotated[int, Field(ge=1, description="Nearest sentences paired with each sentence, by each way.")] = 4
-    max_pairs: Annotated[
-        int | None,
-        Field(ge=1, description="Pairs at most, a random choice of all that were found; for random ones their number, "
-                                "top_k for each sentence if not given."),
-    ] = None  # fmt: skip
+    by: Way = "semantic"
+    top_k: TopK = 4
+    max_pairs: MaxPairs = None
+    gold_sentences: Annotated[
+        bool, Field(description="Pair the sentences of the gold pairs too, not those of the texts alone.")
+    ] = True
 
     @property
     def needs_encoder(self) -> bool:
@@ -68,7 +75,7 @@ _DEFAULTS = ProposePairsOptions()
 
 def propose_pairs(
     gold: pl.DataFrame,
-    texts: pl.DataFrame | None = None,
+    texts: Sequence[pl.DataFrame] | None = None,
     given: pl.DataFrame | None = None,
     known: Sequence[pl.DataFrame] | None = None,
     *,
@@ -78,13 +85,13 @@ def propose_pairs(
 ) -> pl.DataFrame:
     """Propose pairs of sentences to be scored.
 
-    Sentences are those of the gold pairs, then the texts, each once (after normalisation). A pair is never one of the
-    gold or known pairs, nor one of them turned round; never a sentence with itself; and never proposed twice, nor
-    turned round. `top_k` counts before these exclusions, as in the paper.
+    Sentences are those of the gold pairs, if wanted, then the texts, each once (after normalisation). A pair is never
+    one of the gold or known pairs, nor one of them turned round; never a sentence with itself; and never proposed
+    twice, nor turned round. `top_k` counts before these exclusions, as in the paper.
 
     Args:
         gold: Pairs that are scored already, of any shape of two sentences.
-        texts: More sentences to pair.
+        texts: Corpora of any shape, whose texts are more sentences to pair.
         given: The candidates, for `by="given"`; its score or label does not travel, other columns do.
         known: More pairs that are not to be proposed, such as those of a test set.
         encoder: Finds close sentences, both on the query side; not needed for random, bm25 and given.
@@ -104,17 +111,17 @@ def propose_pairs(
     excluded = pl.concat([two_sentences(pairs) for pairs in (gold, *(known or ()))])
     if given is not None:
         return _capped(_fresh(given, excluded, context.ledger), options, context.ledger)
-    own = two_sentences(gold)
-    pool = Sentences.of([own["sentence1"], own["sentence2"], *([] if texts is None else [texts["text"]])])
-    if len(pool) < 2:
-        raise FrameError(f"gold: has {len(pool)} sentence to pair; give more rows or --texts.")
+    pool = _sentences(gold, texts, options)
     context.ledger.count("sentences", len(pool))
     found = _found(pool, pool.codes(excluded), encoder, options, context)
     return _capped(_as_frame(found, pool), options, context.ledger)
 
 
 def _check(
-    options: ProposePairsOptions, encoder: Encoder | None, given: pl.DataFrame | None, texts: pl.DataFrame | None
+    options: ProposePairsOptions,
+    encoder: Encoder | None,
+    given: pl.DataFrame | None,
+    texts: Sequence[pl.DataFrame] | None,
 ) -> None:
     if options.needs_encoder and encoder is None:
         raise OptionsError(f"Pairs by {options.by} need an encoder. Name a model, or find pairs by bm25.")
@@ -122,8 +129,19 @@ def _check(
         raise OptionsError("Pairs that are given need a file of candidates. Name it with --given.")
     if options.by != "given" and given is not None:
         raise OptionsError(f"A file of candidates is given, but pairs are found by {options.by}. Say --by given.")
+    if not options.gold_sentences and texts is None:
+        raise OptionsError("Without gold's sentences there is nothing to pair. Give --texts.")
     if options.by == "given" and texts is not None:
         raise OptionsError("Given pairs are taken as they are, so texts have no use. Leave out --texts.")
+
+
+def _sentences(gold: pl.DataFrame, texts: Sequence[pl.DataFrame] | None, options: ProposePairsOptions) -> Sentences:
+    own = [two_sentences(gold)[name] for name in ("sentence1", "sentence2") if options.gold_sentences]
+    pool = Sentences.of([*own, *(row_texts(corpus, "texts")["text"] for corpus in texts or ())])
+    if len(pool) < 2:
+        role = "gold" if options.gold_sentences else "texts"
+        raise FrameError(f"{role}: {len(pool)} sentence cannot be paired; give more --texts.")
+    return pool
 
 
 def _found(
@@ -220,7 +238,9 @@ STEP = Step(
     options=ProposePairsOptions,
     inputs={
         "gold": Input("Pairs that are scored already; their sentences are paired anew.", PAIR_SHAPES),
-        "texts": Input("More sentences to pair.", (TEXT,), required=False, many=True),
+        "texts": Input(
+            "Texts or pairs of texts: more sentences to pair.", _MORE, required=False, many=True, apart=True
+        ),
         "given": Input("Candidates of your own, with --by given.", PAIR_SHAPES[::-1], required=False),
         "known": Input("More pairs that are not to be proposed.", PAIR_SHAPES, required=False, many=True, apart=True),
     },

@@ -24,8 +24,8 @@ def text_columns(frame: pl.DataFrame, place: str) -> list[tuple[str, ColumnKind]
     ]
 
 
-def normalised_texts(frame: pl.DataFrame, place: str) -> pl.DataFrame:
-    """Every text of every row: its row's ordinal as `row` and its normal form as `text`, without the empty ones.
+def row_texts(frame: pl.DataFrame, place: str) -> pl.DataFrame:
+    """Every text of every row, column by column: its row's ordinal as `row`, and `text`.
 
     Raises:
         FrameError: the columns fit no shape.
@@ -35,5 +35,9 @@ def normalised_texts(frame: pl.DataFrame, place: str) -> pl.DataFrame:
     for name, kind in text_columns(frame, place):
         column = numbered.select(pl.col("__row").alias("row"), pl.col(name).alias("text"))
         found.append(column.explode("text") if kind is ColumnKind.TEXTS else column)
-    texts = pl.concat(found).with_columns(normalised("text"))
-    return texts.filter(pl.col("text") != "")
+    return pl.concat(found)
+
+
+def normalised_texts(frame: pl.DataFrame, place: str) -> pl.DataFrame:
+    """The same with each text's normal form, without the empty ones."""
+    return row_texts(frame, place).with_columns(normalised("text")).filter(pl.col("text") != "")

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from pairforge.engines.search import Rows
 from pairforge.errors import FrameError, OptionsError
+from pairforge.execution.ledger import Ledger
 from pairforge.execution.step import Input, SeededOptions, Step, StepContext
 from pairforge.frames import SCORED_PAIR
 from pairforge.randomness import row_uniforms
@@ -23,16 +24,21 @@ from pairforge.steps.score_density import Array, density, scott_bandwidth
 _SMALLEST = np.finfo(np.float64).tiny
 
 
+Spread = Annotated[
+    Literal["kde", "uniform", "all"],
+    Field(description="How scores are to be spread: as gold's (kde), evenly (uniform), or as they come (all)."),
+]
+NumSilver = Annotated[
+    int | None,
+    Field(ge=1, description="Silver pairs to keep; if not given, as many as follow the spread, or all of all."),
+]
+
+
 class SampleSilverOptions(SeededOptions):
     """Options of sample-silver."""
 
-    by: Annotated[
-        Literal["kde", "uniform", "all"],
-        Field(description="How scores are to be spread: as gold's (kde), evenly (uniform), or as they come (all)."),
-    ] = "kde"
-    num_silver: Annotated[
-        int | None, Field(ge=1, description="Pairs to keep; if not given, as many as follow the spread, or all of all.")
-    ] = None
+    by: Spread = "kde"
+    num_silver: NumSilver = None
 
 
 _DEFAULTS = SampleSilverOptions()
@@ -61,7 +67,7 @@ def sample_silver(
 
     Raises:
         OptionsError: `by` and `gold` do not go together.
-        FrameError: gold's scores are all equal, or silver is all of one class where gold has two.
+        FrameError: gold's scores are all equal.
     """
     ledger = (context or StepContext()).ledger
     if gold is None and options.by == "kde":
@@ -70,7 +76,7 @@ def sample_silver(
         raise OptionsError(f"Gold pairs are given, but sampling by {options.by} follows none. Leave out --gold.")
     scores = silver["score"].to_numpy()
     draws = row_uniforms(options.seed, np.arange(len(scores)), 0)
-    kept = _lowest(draws / np.maximum(_ratios(scores, gold, options), _SMALLEST), options.num_silver)
+    kept = _lowest(draws / np.maximum(_ratios(scores, gold, options, ledger), _SMALLEST), options.num_silver)
     ledger.drop("left_out_by_sampling", silver.height - len(kept))
     if options.num_silver and len(kept) < options.num_silver:
         ledger.note(f"all {len(kept):,} pairs were kept, for there are no {options.num_silver:,}")
@@ -86,7 +92,7 @@ def _lowest(keys: Array, number: int | None) -> Rows:
     return np.flatnonzero(keys < 1) if number is None else np.sort(np.argsort(keys, kind="stable")[:number])
 
 
-def _ratios(scores: Array, gold: pl.DataFrame | None, options: SampleSilverOptions) -> Array:
+def _ratios(scores: Array, gold: pl.DataFrame | None, options: SampleSilverOptions, ledger: Ledger) -> Array:
     """How many times as dense the scores are wanted as they are, at each of them."""
     if options.by == "all":
         return np.ones_like(scores)
@@ -96,18 +102,18 @@ def _ratios(scores: Array, gold: pl.DataFrame | None, options: SampleSilverOptio
     if wanted.min() == wanted.max():
         raise FrameError(f"gold: all scores are {wanted[0]:g}; a spread needs scores that differ. Sample by all.")
     if np.isin(wanted, (0, 1)).all():
-        return _class_ratios(scores >= 0.5, wanted)
+        return _class_ratios(scores >= 0.5, wanted, ledger)
     bandwidth = scott_bandwidth(wanted)
     return density(wanted, scores, bandwidth) / density(scores, scores, bandwidth)
 
 
-def _class_ratios(positive: npt.NDArray[np.bool_], gold: Array) -> Array:
+def _class_ratios(positive: npt.NDArray[np.bool_], gold: Array, ledger: Ledger) -> Array:
     share, wanted = float(positive.mean()), float(gold.mean())
     if share in (0, 1):
-        lacking = "below 0.5" if share else "from 0.5"
-        raise FrameError(
-            f"silver: has no score {lacking}, but gold has both classes. Score other pairs, or sample by all."
+        ledger.note(
+            f"all silver scores are {'from' if share else 'below'} 0.5, so no class has too many to follow gold"
         )
+        return np.ones(len(positive))
     ratios = np.where(positive, wanted / share, (1 - wanted) / (1 - share))
     largest: float = ratios.max()
     return ratios / largest

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pairforge.errors import FrameError
 from pairforge.execution.step import StepContext
-from pairforge.steps.merge_silver import merge_silver
+from pairforge.steps.merge_silver import MergeSilverOptions, merge_silver
 from pairforge.steps.sentence_pairs import FIRST, SECOND, with_keys
 
 _sentence = st.sampled_from(["a", "A.", "b", " b", "c", "d"])
@@ -55,3 +55,11 @@ def test_columns_that_do_not_go_together_are_named() -> None:
         merge_silver(_scored([("a", "b")], 1.0, n="x"), _scored([("a", "c")], 0.2).with_columns(n=[1]))
     with pytest.raises(FrameError, match="gold: its column 'origin'"):
         merge_silver(_scored([("a", "b")], 1.0, origin="x"), _scored([("a", "c")], 0.2))
+
+
+def test_gold_of_another_domain_is_left_out_and_still_kept_out_of_silver() -> None:
+    context, options = StepContext(), MergeSilverOptions(keep_gold=False)
+    gold, silver = _scored([("a", "b")], 1.0), _scored([("b", "A."), ("a", "c")], 0.0)
+    merged = merge_silver(gold, silver, options=options, context=context)
+    assert merged.rows() == [("a", "c", 0.0, "silver")]
+    assert context.ledger.dropped == {"silver_of_a_gold_pair": 1, "gold": 1}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -24,8 +26,8 @@ def _gold(pairs: list[tuple[str, str]]) -> pl.DataFrame:
     return pl.DataFrame(pairs, schema=["sentence1", "sentence2"], orient="row").with_columns(score=0.5)
 
 
-def _texts(*texts: str) -> pl.DataFrame:
-    return pl.DataFrame({"text": texts}, schema={"text": pl.String})
+def _texts(*texts: str) -> list[pl.DataFrame]:
+    return [pl.DataFrame({"text": texts}, schema={"text": pl.String})]
 
 
 def _keys(pairs: pl.DataFrame) -> list[frozenset[str]]:
@@ -33,7 +35,9 @@ def _keys(pairs: pl.DataFrame) -> list[frozenset[str]]:
     return [frozenset(row) for row in forms.iter_rows()]
 
 
-def _proposed(gold: pl.DataFrame, by: str, *, texts: pl.DataFrame | None = None, **options: object) -> pl.DataFrame:
+def _proposed(
+    gold: pl.DataFrame, by: str, *, texts: list[pl.DataFrame] | None = None, **options: object
+) -> pl.DataFrame:
     encoder = LetterEncoder() if "semantic" in by else None
     return propose_pairs(gold, texts, encoder=encoder, options=ProposePairsOptions(by=by, **options))  # type: ignore[arg-type]
 
@@ -48,7 +52,7 @@ def test_no_gold_pair_no_self_and_nothing_twice_is_proposed(
     try:
         found = _proposed(gold, by, texts=_texts(*more, "a Cat.") if more else None, top_k=top_k, max_pairs=max_pairs)
     except FrameError as error:
-        assert "sentence to pair" in str(error)  # noqa: PT017 - fewer than two sentences cannot be paired
+        assert "sentence cannot be paired" in str(error)  # noqa: PT017 - fewer than two sentences cannot be paired
         return
     keys = _keys(found)
     assert all(len(key) == 2 and "" not in key for key in keys)
@@ -169,13 +173,13 @@ def test_a_cap_keeps_a_random_choice_in_order() -> None:
         ("given", {"given": _gold([("a", "b")]), "texts": _texts("c")}, "Leave out --texts"),
     ],
 )
-def test_inputs_at_odds_with_the_way_are_refused(by: str, inputs: dict[str, pl.DataFrame], said: str) -> None:
+def test_inputs_at_odds_with_the_way_are_refused(by: str, inputs: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionsError, match=said):
         propose_pairs(_gold([("x", "y")]), **inputs, options=ProposePairsOptions(by=by))  # type: ignore[arg-type]
 
 
 def test_one_sentence_cannot_be_paired() -> None:
-    with pytest.raises(FrameError, match="has 1 sentence to pair"):
+    with pytest.raises(FrameError, match="1 sentence cannot be paired"):
         _proposed(_gold([("a cat", "A cat.")]), "bm25")
 
 
@@ -183,3 +187,21 @@ def test_nli_rows_are_gold_pairs_too() -> None:
     gold = pl.DataFrame({"premise": ["one cat"], "hypothesis": ["two cats"], "label": ["neutral"]})
     found = propose_pairs(gold, _texts("three cat", "two cats"), options=ProposePairsOptions(by="bm25", top_k=5))
     assert _keys(found) == [frozenset(("one cat", "three cat"))]
+
+
+def test_texts_of_another_domain_are_paired_among_themselves() -> None:
+    gold, texts = _gold([("red cat", "red dog")]), _texts("red car", "red bus", "Red cat.")
+    options = ProposePairsOptions(by="bm25", gold_sentences=False)
+    found = propose_pairs(gold, texts, options=options)
+    wanted = (("red car", "red bus"), ("red car", "red cat"), ("red bus", "red cat"))
+    assert set(_keys(found)) == {frozenset(pair) for pair in wanted}
+    with pytest.raises(OptionsError, match="Give --texts"):
+        propose_pairs(gold, options=options)
+
+
+def test_texts_may_be_of_any_shape() -> None:
+    listed = pl.DataFrame({"query": ["red"], "documents": [["red hen"]], "labels": [[1]]})
+    texts = [_gold([("red car", "red bus")]), listed]
+    found = propose_pairs(_gold([("x y", "z")]), texts, options=ProposePairsOptions(by="bm25", gold_sentences=False))
+    assert frozenset(("red bus", "red hen")) in _keys(found)
+    assert frozenset(("red", "red hen")) in _keys(found)

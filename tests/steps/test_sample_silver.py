@@ -110,7 +110,6 @@ def test_what_is_left_out_is_counted_and_too_few_are_said() -> None:
         ("kde", None, OptionsError, "Name them with --gold"),
         ("all", [0.1, 0.2], OptionsError, "Leave out --gold"),
         ("kde", [0.5, 0.5], FrameError, "all scores are 0.5"),
-        ("kde", [0, 1], FrameError, "no score from 0.5"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(
@@ -119,3 +118,9 @@ def test_what_cannot_be_followed_is_refused(
     pairs = None if gold is None else _scored(gold)
     with pytest.raises(error, match=said):
         sample_silver(_scored([0.1, 0.2]), pairs, options=SampleSilverOptions(by=by))  # type: ignore[arg-type]
+
+
+def test_silver_of_one_class_is_kept_whole() -> None:
+    context, silver = StepContext(), _scored([0.1, 0.2, 0.3])
+    assert sample_silver(silver, _scored([0, 1]), context=context).equals(silver)
+    assert context.ledger.notes == ["all silver scores are below 0.5, so no class has too many to follow gold"]
