@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from pairforge.engines.configuration import ModelConfiguration
 from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import FrameError
-from pairforge.evaluation.sts import STS_PREFIX, read_scored_pairs
+from pairforge.evaluation.pair_tasks import Reading, read_scored_pairs
 from pairforge.execution.inputs import FileInput
 from pairforge.files import read_frame, write_frame
 from pairforge.model_files import resolve
@@ -109,9 +109,9 @@ def judges_of(options: AugmentOptions, reading: FileInput) -> dict[str, Judge]:
     stems = [Path(source).stem for source in options.verify]
     judges = {}
     for source, stem in zip(options.verify, stems, strict=True):
-        found = read_scored_pairs(f"{STS_PREFIX}{source}", _of_file(source, reading), reading.score_scale)
+        found = read_scored_pairs(source, source, Reading(_of_file(source, reading), reading.score_scale))
         clear = stems.count(stem) == 1 and stem != DEV
-        judges[stem if clear else source] = Judge(source, found.frame["score"].to_numpy())
+        judges[stem if clear else source] = Judge(source, found.pairs["score"].to_numpy())
     return judges
 
 
