@@ -1,15 +1,18 @@
 """Exact nearest neighbours by dot product, over tables of any size. The one home of faiss.
 
-faiss proposes candidates in float32; its rounding depends on how the work was cut. So each candidate's similarity is
-computed anew, pair by pair, and a row's answer is accepted only if no text that was not proposed can belong in it;
-otherwise more are fetched. Block sizes and thread counts therefore never change a result.
+faiss proposes candidates in float32, or torch where there is a GPU; their rounding depends on how the work was cut. So
+each candidate's similarity is computed anew, pair by pair, and a row's answer is accepted only if no text that was not
+proposed can belong in it; otherwise more are fetched. Neither block sizes, nor thread counts, nor the device therefore
+ever change a result.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +25,17 @@ from pairforge.progress import Progress, silent
 Rows = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 
+Propose = Callable[[Floats, Floats, int], tuple[Floats, Rows]]
+"""From queries (n, dimension), a block of the corpus and a number k to each query's k highest dot products, float32
+(n, k), and their rows in the block, each query's in any order."""
+
 _SPARE = 16
 _WIDENING = 8
 _BLOCK_BYTES = 64 * 2**20
 _QUERIES_AT_ONCE = 4096
 _CANDIDATES_AT_ONCE = 2**20
+_PRODUCTS_AT_ONCE = 2**27
+_NO_NUMBERS = "Vectors hold NaN, or are so long that their products are no numbers. Normalise them."
 # Few enough that their vectors stay in the processor's cache.
 _PAIRS_AT_ONCE = 512
 
@@ -52,6 +61,7 @@ def nearest(
     k: int,
     *,
     rows: range | None = None,
+    propose: Propose | None = None,
     progress: Progress = silent,
 ) -> Iterator[Neighbours]:
     """The k corpus rows of the highest dot product with each query, exactly; cosines if both tables are `unit()`.
@@ -61,6 +71,7 @@ def nearest(
         corpus: The texts to find them among.
         k: How many a query.
         rows: The queries to answer, consecutive; all of them if not given.
+        propose: Finds candidates, as `proposer` gives it; faiss if not given.
         progress: Shows queries done.
 
     Yields:
@@ -78,9 +89,60 @@ def nearest(
     with progress("searching", len(asked), "queries") as advance:
         for first in range(asked.start, asked.stop, step):
             block = range(first, min(first + step, asked.stop))
-            found_rows, found = _best(queries.take(block), corpus, k, fetched)
+            found_rows, found = _best(queries.take(block), corpus, k, fetched, propose or by_faiss)
             yield Neighbours(first, found_rows, found)
             advance(len(block))
+
+
+def proposer(device: str | None) -> Propose:
+    """What finds candidates: torch on this device, faiss on the CPU.
+
+    Args:
+        device: As torch names it ("cuda:1"); a GPU of NVIDIA's if there is one, if not given.
+    """
+    if device is None and shutil.which("nvidia-smi"):
+        import torch  # noqa: PLC0415 - two seconds that a machine without a GPU need not spend
+
+        device = "cuda" if torch.cuda.is_available() else None
+    return by_faiss if device in (None, "cpu") else partial(by_torch, device=device)
+
+
+def by_faiss(queries: Floats, block: Floats, k: int) -> tuple[Floats, Rows]:
+    """Candidates by faiss; a `Propose`.
+
+    Raises:
+        ModelError: products of the vectors are no numbers.
+    """
+    import faiss  # noqa: PLC0415 - half a second that a run with nothing to do need not spend
+
+    scores, rows = faiss.knn(queries, block, k, metric=faiss.METRIC_INNER_PRODUCT)
+    if rows.min(initial=0) < 0:
+        raise ModelError(_NO_NUMBERS)
+    return scores, rows
+
+
+def by_torch(queries: Floats, block: Floats, k: int, *, device: str) -> tuple[Floats, Rows]:
+    """Candidates by torch on a device; a `Propose` once that is given.
+
+    Raises:
+        ModelError: products of the vectors are no numbers.
+    """
+    import torch  # noqa: PLC0415 - two seconds that searching by faiss need not spend
+
+    step = max(1, _PRODUCTS_AT_ONCE // len(block))
+    precision = torch.get_float32_matmul_precision()
+    # The bound on rounding is that of float32; TF32 and bfloat16, if the user allowed them, would exceed it.
+    torch.set_float32_matmul_precision("highest")
+    try:
+        corpus, asked = torch.from_numpy(block).to(device).T, torch.from_numpy(queries)
+        starts = range(0, max(1, len(asked)), step)
+        found = [torch.topk(asked[start : start + step].to(device) @ corpus, k, sorted=False) for start in starts]
+        scores, rows = (torch.cat(side).cpu().numpy() for side in zip(*found, strict=True))
+    finally:
+        torch.set_float32_matmul_precision(precision)
+    if not np.isfinite(scores).all():
+        raise ModelError(_NO_NUMBERS)
+    return scores, rows
 
 
 def similarities(
@@ -110,9 +172,9 @@ def _dots(left: Floats, right: Floats) -> Floats:
     return dots.astype(np.float32)
 
 
-def _best(queries: Floats, corpus: VectorTable, k: int, fetched: int) -> tuple[Rows, Floats]:
+def _best(queries: Floats, corpus: VectorTable, k: int, fetched: int, propose: Propose) -> tuple[Rows, Floats]:
     """The k best corpus rows of each query and their similarities, from `fetched` candidates or more."""
-    candidates, lowest = _candidates(queries, corpus, fetched)
+    candidates, lowest = _candidates(queries, corpus, fetched, propose)
     scores = _rescored(queries, corpus, candidates)
     order = np.lexsort((candidates, -scores), axis=1)[:, :k]
     rows = np.take_along_axis(candidates, order, axis=1)
@@ -123,7 +185,7 @@ def _best(queries: Floats, corpus: VectorTable, k: int, fetched: int) -> tuple[R
         step = _queries_at_once(wider)
         for start in range(0, len(unsafe), step):
             again = unsafe[start : start + step]
-            rows[again], scores[again] = _best(queries[again], corpus, k, wider)
+            rows[again], scores[again] = _best(queries[again], corpus, k, wider, propose)
     return rows, scores
 
 
@@ -146,16 +208,12 @@ def _rounding(queries: Floats, longest: float) -> Doubles:
     return rounding
 
 
-def _candidates(queries: Floats, corpus: VectorTable, fetched: int) -> tuple[Rows, Doubles]:
-    """Rows proposed for each query, ascending, and a score that no row left out exceeds."""
-    import faiss  # noqa: PLC0415 - half a second that a run with nothing to do need not spend
-
+def _candidates(queries: Floats, corpus: VectorTable, fetched: int, propose: Propose) -> tuple[Rows, Doubles]:
+    """Rows proposed for each query, in any order, and a score that no row left out exceeds."""
     best_rows = np.empty((len(queries), 0), dtype=np.int64)
     best = np.empty((len(queries), 0), dtype=np.float32)
     for first, block in _blocks(corpus):
-        scores, rows = faiss.knn(queries, block, min(fetched, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-        if rows.min(initial=0) < 0:
-            raise ModelError("Vectors hold NaN, or are so long that their products are no numbers. Normalise them.")
+        scores, rows = propose(queries, block, min(fetched, len(block)))
         best_rows = np.hstack((best_rows, rows + first))
         best = np.hstack((best, scores))
         if best.shape[1] > fetched:

@@ -27,6 +27,7 @@ from pairforge.steps.mining.collection import Collection
 from pairforge.steps.mining.formats import Mined, columns_of, contract_of, in_format
 from pairforge.steps.mining.options import MineNegativesOptions
 from pairforge.steps.mining.preparation import OWN_CLUSTER, Prepared, prepare_mining, refuse_too_few_texts, same_cluster
+from pairforge.steps.mining.retrieval import finder_words
 from pairforge.steps.mining.selection import Chosen
 from pairforge.steps.mining.settled import Settled, chosen_in_blocks, settle
 
@@ -124,6 +125,7 @@ def prepare(
         options,
         encoder=encoder,
         needs_encoder=options.needs_encoder,
+        searches=options.depth > 0,
         context=context,
     )
     if options.clusters is not None:
@@ -149,9 +151,8 @@ def mine_rows(
     with context.progress("mining", rows.height, "pairs") as advance:
         for chosen in blocks:
             kept = _kept(chosen, options, context.ledger)
-            made.append(
-                in_format(Mined(rows[kept.ordinals - first_row], prepared.prepared.texts, kept), extra, options)
-            )
+            mined = Mined(rows[kept.ordinals - first_row], prepared.prepared.texts, kept, options.retriever)
+            made.append(in_format(mined, extra, options))
             advance(len(np.unique(chosen.ordinals)))
     return pl.concat(made)
 
@@ -164,6 +165,9 @@ def _kept(chosen: Chosen, options: MineNegativesOptions, ledger: Ledger) -> Chos
     ledger.drop("no_negatives" if options.too_few == "keep" else "too_few_negatives", pairs - pairs_kept)
     if options.band:
         ledger.count("bands left empty of pairs that are kept", pairs_kept * len(options.band) - len(kept.ordinals))
+    if len(options.retriever) > 1:
+        for number, name in list(enumerate(finder_words(options.retriever)))[1:]:
+            ledger.count(f"negatives: found by {name}", int((kept.finders == number).sum()))
     if options.needs_encoder:
         ledger.observe("positive_similarity", kept.positive_similarities)
         ledger.observe("negative_similarity", kept.similarities[kept.negatives != NONE])

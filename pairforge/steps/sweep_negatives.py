@@ -18,7 +18,7 @@ from pairforge.frames import CORPUS, PAIR, QRELS
 from pairforge.models import Encoder, ModelKind
 from pairforge.randomness import row_uniforms
 from pairforge.steps.forbidden_rows import NONE, Rows
-from pairforge.steps.mining.candidates import Candidates, retrieved
+from pairforge.steps.mining.candidates import Candidates, candidates_among, searched
 from pairforge.steps.mining.collection import Collection
 from pairforge.steps.mining.estimates import clustered_share
 from pairforge.steps.mining.labels import same_label
@@ -73,7 +73,7 @@ def sweep_negatives(
     )
     refuse_too_few_texts(collection, options.num_negatives)
     judge = None if options.label_column is None else _Judge.of(collection, options.label_column, options)
-    prepared = prepare_mining(collection, options, encoder=encoder, needs_encoder=True, context=within)
+    prepared = prepare_mining(collection, options, encoder=encoder, needs_encoder=True, searches=True, context=within)
     levels = [level for level in options.max_quantile if level is not None]
     if levels:
         prepared = prepared.with_quantiles(levels)
@@ -141,7 +141,7 @@ class _Tally:
     similarities: float = 0.0
 
     def add(self, candidates: Candidates, prepared: Prepared, judge: _Judge | None) -> None:
-        chosen = choose(candidates.to_rank(self.setting.max_rank), prepared, self.setting, Ledger(), self.uses)
+        chosen = choose(candidates, prepared, self.setting, Ledger(), self.uses)
         kept = chosen.only((chosen.negatives != NONE).all(axis=1))
         self.rows_kept += len(kept.ordinals)
         self.similarities += float(kept.similarities.sum(dtype=np.float64))
@@ -182,13 +182,19 @@ def _swept(
     step = max(1, _CANDIDATES_AT_ONCE // depth)
     with context.progress("sweeping", prepared.num_pairs, "pairs") as advance:
         for start in range(0, prepared.num_pairs, step):
-            candidates = retrieved(np.arange(start, min(start + step, prepared.num_pairs)), prepared, depth)
-            for number, of_number in itertools.groupby(tallies, key=lambda tally: tally.setting.clusters):
+            ordinals = np.arange(start, min(start + step, prepared.num_pairs))
+            rankings = searched(ordinals, prepared, depth)
+            for (max_rank, number), alike in itertools.groupby(tallies, key=_rank_and_clusters):
+                candidates = candidates_among(rankings, ordinals, prepared, max_rank)
                 open_to = candidates if number is None else candidates.refusing(OWN_CLUSTER, clusters[number])
-                for tally in of_number:
+                for tally in alike:
                     tally.add(open_to, prepared, judge)
-            advance(len(candidates.ordinals))
+            advance(len(ordinals))
     return tallies
+
+
+def _rank_and_clusters(tally: _Tally) -> tuple[int, int | None]:
+    return tally.setting.max_rank, tally.setting.clusters
 
 
 def _uses(setting: MineNegativesOptions, prepared: Prepared) -> Uses | None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairforge.engines import search
-from pairforge.engines.search import nearest, similarities
+from pairforge.engines.search import Propose, by_faiss, by_torch, nearest, proposer, similarities
 from pairforge.engines.tables import VectorTable
 from pairforge.errors import ModelError
 
@@ -28,8 +30,10 @@ def _brute_force(queries: np.ndarray, corpus: np.ndarray, k: int) -> tuple[np.nd
     return rows, np.take_along_axis(scores, rows, axis=1)
 
 
-def _all(queries: np.ndarray, corpus: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    found = list(nearest(VectorTable.of(queries), VectorTable.of(corpus), k))
+def _all(
+    queries: np.ndarray, corpus: np.ndarray, k: int, propose: Propose | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    found = list(nearest(VectorTable.of(queries), VectorTable.of(corpus), k, propose=propose))
     return np.concatenate([f.corpus_rows for f in found]), np.concatenate([f.similarities for f in found])
 
 
@@ -130,3 +134,56 @@ def test_similarities_follow_the_shape_of_the_corpus_rows() -> None:
     table = VectorTable.of(np.eye(3))
     assert similarities(table, [[0], [1]], table, [[0, 1], [1, 2]]).tolist() == [[1, 0], [1, 0]]
     assert similarities(table, [], table, []).shape == (0,)
+
+
+@settings(max_examples=60)
+@given(**_drawn, products=st.integers(1, 2_000), precision=st.sampled_from(["highest", "medium"]))
+def test_torch_proposes_what_ends_in_the_same_bits_as_faiss(
+    seed: int, num_queries: int, size: int, dimension: int, distinct: int, k: int, scale: float,
+    products: int, precision: str,
+) -> None:  # fmt: skip
+    import torch
+
+    corpus = _vectors(seed, size, dimension, distinct, scale)
+    queries = _vectors(seed + 1, num_queries, dimension, distinct, scale)
+    rows, scores = _all(queries, corpus, k)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(search, "_PRODUCTS_AT_ONCE", products)
+            other_rows, other_scores = _all(queries, corpus, k, partial(by_torch, device="cpu"))
+        assert torch.get_float32_matmul_precision() == precision
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert (rows == other_rows).all()
+    assert (scores == other_scores).all()
+
+
+@pytest.mark.parametrize("number", [np.nan, 3e38])
+def test_torch_refuses_products_that_are_no_numbers(number: float) -> None:
+    corpus = np.full((5, 2), [number, 0], dtype=np.float32)
+    with pytest.raises(ModelError, match="no numbers"):
+        _all(np.full((1, 2), 3e38, dtype=np.float32), corpus, 2, partial(by_torch, device="cpu"))
+
+
+def test_faiss_searches_on_the_cpu_and_torch_on_any_other_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert proposer("cpu") is by_faiss
+    named = proposer("cuda:1")
+    assert isinstance(named, partial)
+    assert named.keywords == {"device": "cuda:1"}
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert proposer(None) is by_faiss
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
+    for has_gpu in (False, True):
+        monkeypatch.setattr("torch.cuda.is_available", lambda has_gpu=has_gpu: has_gpu)
+        assert (proposer(None) is by_faiss) is not has_gpu
+
+
+@pytest.mark.gpu
+def test_a_gpu_finds_the_same_bits() -> None:
+    corpus, queries = _vectors(1, 50_000, 384, 30_000, 1e-3), _vectors(2, 500, 384, 400, 1e-3)
+    rows, scores = _all(queries, corpus, 100)
+    other_rows, other_scores = _all(queries, corpus, 100, partial(by_torch, device="cuda"))
+    assert (rows == other_rows).all()
+    assert (scores == other_scores).all()

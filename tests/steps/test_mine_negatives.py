@@ -37,7 +37,7 @@ def rules_of(draw: st.DrawFn) -> dict[str, object]:
         "min_similarity": low,
         "max_similarity": high,
         "absolute_margin": draw(margins),
-        "relative_margin": draw(margins),
+        "relative_margin": draw(margins) or 0,
     }
 
 
@@ -90,7 +90,7 @@ def test_mining_equals_brute_force_row_by_row(
 def test_a_positive_is_never_mined_as_its_anchors_negative(
     pairs: list[tuple[str, str]], corpus: list[str], strategy: str, sampling: str, too_few: str
 ) -> None:
-    options: dict[str, object] = {"relative_margin": None, "sampling": sampling} if strategy == "semi-hard" else {}
+    options: dict[str, object] = {"relative_margin": 0, "sampling": sampling} if strategy == "semi-hard" else {}
     if len(reference.distinct(corpus)) < 3:
         return
     triplets, _ = mined(

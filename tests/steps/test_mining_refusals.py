@@ -20,7 +20,7 @@ from pairforge.errors import FrameError, OptionsError
 from pairforge.execution.step import StepContext
 from pairforge.models import Side
 from pairforge.steps.mine_negatives import STEP, MineNegativesOptions, mine_negatives
-from pairforge.steps.mining.candidates import retrieved
+from pairforge.steps.mining.candidates import searched
 from tests.fakes import LetterEncoder, TableEncoder
 from tests.steps import reference_mining as reference
 from tests.steps.mining_trials import WORDS, corpora, encoder_of, frame_of, mined, pairs_of
@@ -300,9 +300,9 @@ def test_choosing_in_turn_goes_on_from_the_block_it_was_at_and_parts_change_noth
 
     def watched(ordinals: np.ndarray, *given: object) -> object:
         chosen_again.extend(ordinals.tolist())
-        return retrieved(ordinals, *given)  # type: ignore[arg-type]
+        return searched(ordinals, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("pairforge.steps.mining.settled.retrieved", watched)
+    monkeypatch.setattr("pairforge.steps.mining.settled.searched", watched)
     resumed = StepContext(workspace=tmp_path)
     assert in_parts(resumed, 7).equals(made)
     assert resumed.ledger.to_json() == whole.ledger.to_json()

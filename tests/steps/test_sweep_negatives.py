@@ -14,7 +14,7 @@ from pairforge.steps.sweep_negatives import SWEEP, SweepNegativesOptions, sweep_
 from tests.fakes import LetterEncoder
 
 SYLLABLES = ["ba", "co", "du", "fi", "lo", "me", "nu", "pi", "ra", "so"]
-TEXTS = [f"{first}{second}{'xyz'[(row + place) % 3]}" for row, first in enumerate(SYLLABLES)
+TEXTS = [f"{first} {second}{'xyz'[(row + place) % 3]}" for row, first in enumerate(SYLLABLES)
          for place, second in enumerate(SYLLABLES)]  # fmt: skip
 KINDS = [text[:2] for text in TEXTS]
 PAIRS = pl.DataFrame({"anchor": TEXTS, "positive": [*TEXTS[1:], TEXTS[0]], "kind": KINDS, "row": range(len(TEXTS))})
@@ -40,19 +40,22 @@ GRID: dict[str, tuple[object, ...]] = {
 }
 
 
+@pytest.mark.parametrize("retriever", [("dense",), ("dense", "bm25")])
 @pytest.mark.parametrize("swept_too", ["absolute_margin", "max_similarity", "max_quantile", "clusters", "max_uses"])
-def test_a_row_of_the_table_is_what_mining_with_its_options_gives(swept_too: str) -> None:
+def test_a_row_of_the_table_is_what_mining_with_its_options_gives(swept_too: str, retriever: tuple[str, ...]) -> None:
     grid = {name: values for name, values in GRID.items() if name.endswith(("rank", "relative_margin", swept_too))}
-    table, _ = swept(sample=len(TEXTS), **grid)
+    table, _ = swept(sample=len(TEXTS), retriever=retriever, **grid)
     assert table.height == 16
-    assert table["rows_kept"].n_unique() > 3
+    assert table["rows_kept"].n_unique() > 2
     for row in table.iter_rows(named=True):
         setting = {name: row[name] for name in (*GRID, "num_negatives")}
         mined = mine_negatives(
             PAIRS,
             CORPUS,
             encoder=LetterEncoder(8),
-            options=MineNegativesOptions.model_validate(setting | {"with_scores": True, "output_format": "triplet"}),
+            options=MineNegativesOptions.model_validate(
+                setting | {"with_scores": True, "output_format": "triplet", "retriever": retriever}
+            ),
         )
         assert row["rows_kept"] == mined["row"].n_unique()
         assert row["kept"] == row["rows_kept"] / len(TEXTS)

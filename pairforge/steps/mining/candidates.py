@@ -2,97 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pairforge.engines.search import nearest
-from pairforge.engines.tables import VectorTable
 from pairforge.execution.ledger import Ledger
 from pairforge.models import Floats
-from pairforge.steps.forbidden_rows import Rows
+from pairforge.steps.forbidden_rows import NONE, Rows
 from pairforge.steps.mining.options import MineNegativesOptions
-from pairforge.steps.mining.preparation import Prepared, Vectors
+from pairforge.steps.mining.preparation import Prepared
 from pairforge.steps.mining.relations import Flags, Relation, flags
+from pairforge.steps.mining.retrieval import Ranking, fused, measured
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """What was retrieved for some pairs, nearest first; column j holds rank j + 1.
+    """What was retrieved for some pairs.
 
     Args:
         ordinals: The pairs' ordinals in the whole input, (pairs,).
-        corpus_rows: int64 (pairs, ranks).
-        similarities: Their cosines with the anchor, float32 (pairs, ranks).
+        ranking: The texts, the best first, (pairs, ranks).
         positive_similarities: The own positive's cosine with the anchor, float32 (pairs,); NaN if not looked at.
         refused: By reason, in which relation a candidate must not serve, (pairs, ranks); none is refused twice.
         preferred: Whether a candidate serves before all others, (pairs, ranks), if some do.
     """
 
     ordinals: Rows
-    corpus_rows: Rows
-    similarities: Floats
+    ranking: Ranking
     positive_similarities: Floats
     refused: dict[str, Flags]
     preferred: Flags | None = None
+
+    @property
+    def present(self) -> Flags:
+        """Where there is a candidate at all."""
+        present: Flags = self.ranking.corpus_rows != NONE
+        return present
 
     def only(self, pairs: Rows | slice) -> Candidates:
         """Those of these pairs, which may be repeated."""
         return Candidates(
             self.ordinals[pairs],
-            self.corpus_rows[pairs],
-            self.similarities[pairs],
+            self.ranking.of(pairs),
             self.positive_similarities[pairs],
             {reason: refused[pairs] for reason, refused in self.refused.items()},
             None if self.preferred is None else self.preferred[pairs],
         )
 
-    def to_rank(self, max_rank: int) -> Candidates:
-        """Those of rank `max_rank` at most."""
-        return Candidates(
-            self.ordinals,
-            self.corpus_rows[:, :max_rank],
-            self.similarities[:, :max_rank],
-            self.positive_similarities,
-            {reason: refused[:, :max_rank] for reason, refused in self.refused.items()},
-            None if self.preferred is None else self.preferred[:, :max_rank],
-        )
-
     def refusing(self, reason: str, relation: Relation) -> Candidates:
         """The same, with one more relation in which a candidate must not serve."""
-        left = ~np.logical_or.reduce([np.zeros(self.corpus_rows.shape, dtype=np.bool_), *self.refused.values()])
-        return replace(self, refused={**self.refused, reason: flags(relation, self.ordinals, self.corpus_rows, left)})
+        left = self.present
+        for refused in self.refused.values():
+            left &= ~refused
+        found = flags(relation, self.ordinals, self.ranking.corpus_rows, left)
+        return replace(self, refused={**self.refused, reason: found})
 
 
-def retrieved(ordinals: Rows, prepared: Prepared, depth: int) -> Candidates:
-    """The `depth` texts nearest to the anchor of each of these pairs; none for a depth of 0.
+def searched(ordinals: Rows, prepared: Prepared, depth: int) -> list[Ranking]:
+    """The `depth` best texts that each retriever finds for these pairs' anchors; an anchor is searched for once."""
+    anchor_rows, places = np.unique(prepared.anchor_rows[ordinals], return_inverse=True)
+    return [retriever.best(anchor_rows, depth).of(places) for retriever in prepared.retrievers]
 
-    Without vectors there is nothing to measure: similarities are NaN, and nothing is retrieved.
-    """
-    shape = (len(ordinals), 0)
-    corpus_rows, found = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float32)
+
+def candidates_among(rankings: Sequence[Ranking], ordinals: Rows, prepared: Prepared, max_rank: int) -> Candidates:
+    """What `searched` found for these pairs, fused into one ranking to `max_rank`, and what speaks against it."""
+    ranking = fused(rankings, max_rank) if rankings else Ranking.empty(len(ordinals))
     own = np.full(len(ordinals), np.nan, dtype=np.float32)
-    if prepared.vectors is not None:
-        own = prepared.vectors.positive_similarities(ordinals)
-        if depth:
-            corpus_rows, found = _nearest(ordinals, prepared.vectors, depth)
-    candidates = Candidates(ordinals, corpus_rows, found, own, {})
+    if (vectors := prepared.vectors) is not None:
+        own = vectors.positive_similarities(ordinals)
+        ranking = measured(ranking, prepared.anchor_rows[ordinals], vectors.anchors, vectors.corpus)
+    candidates = Candidates(ordinals, ranking, own, {})
     for reason, relation in prepared.refused.items():
         candidates = candidates.refusing(reason, relation)
     if prepared.preferred is None:
         return candidates
-    everywhere = np.ones(corpus_rows.shape, dtype=np.bool_)
-    return replace(candidates, preferred=flags(prepared.preferred, ordinals, corpus_rows, everywhere))
-
-
-def _nearest(ordinals: Rows, vectors: Vectors, depth: int) -> tuple[Rows, Floats]:
-    """The corpus rows nearest to each pair's anchor and their cosines; an anchor of several pairs is searched once."""
-    anchor_rows, places = np.unique(vectors.anchor_rows[ordinals], return_inverse=True)
-    asked = VectorTable.of(vectors.anchors.take(anchor_rows))
-    found = list(nearest(asked, vectors.corpus, depth))
-    corpus_rows = np.concatenate([block.corpus_rows for block in found])
-    return corpus_rows[places], np.concatenate([block.similarities for block in found])[places]
+    preferred = flags(prepared.preferred, ordinals, ranking.corpus_rows, candidates.present)
+    return replace(candidates, preferred=preferred)
 
 
 def remaining(candidates: Candidates, prepared: Prepared, options: MineNegativesOptions, ledger: Ledger) -> Flags:
@@ -104,8 +90,8 @@ def remaining(candidates: Candidates, prepared: Prepared, options: MineNegatives
         options: The rank window, bounds and margins.
         ledger: Counts the candidates that each filter removed, in the order of the filters.
     """
-    left = np.ones(candidates.corpus_rows.shape, dtype=np.bool_)
-    ledger.count("candidates: retrieved", left.size)
+    left = candidates.present
+    ledger.count("candidates: retrieved", int(left.sum()))
     for reason, removed in _removals(candidates, prepared.quantiles, options):
         ledger.count(f"candidates: removed as {reason}", int((left & removed).sum()))
         left &= ~removed
@@ -115,7 +101,7 @@ def remaining(candidates: Candidates, prepared: Prepared, options: MineNegatives
 def _removals(
     candidates: Candidates, quantiles: Mapping[float, float], options: MineNegativesOptions
 ) -> Iterator[tuple[str, Flags]]:
-    similarities = candidates.similarities.astype(np.float64)
+    similarities = candidates.ranking.similarities.astype(np.float64)
     positive = candidates.positive_similarities.astype(np.float64)[:, None]
     yield from candidates.refused.items()
     if options.min_rank > 1:
@@ -131,6 +117,6 @@ def _removals(
         yield "above max_quantile", similarities > quantiles[options.max_quantile]
     if options.absolute_margin is not None:
         yield "within absolute_margin", similarities > positive - options.absolute_margin
-    if options.relative_margin:
+    if options.margin_share:
         # Not positive * (1 - margin): for a negative cosine that would raise the ceiling.
-        yield "within relative_margin", similarities > positive - np.abs(positive) * options.relative_margin
+        yield "within relative_margin", similarities > positive - np.abs(positive) * options.margin_share

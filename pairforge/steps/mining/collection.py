@@ -6,6 +6,7 @@ Texts are the same when they are equal after normalisation (`pairforge.text`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -61,6 +62,11 @@ class Collection:
         named = pl.concat([right, itself]).join(row_of, on=_TEXT)
         forbidden = ForbiddenRows.of(named["group"], named["row"], len(texts))
         return cls(pairs, corpus, texts, groups, forbidden, forms, text_forms, right)
+
+    @cached_property
+    def anchors(self) -> tuple[pl.Series, Rows]:
+        """The distinct anchors, letter by letter, and each pair's place among them."""
+        return numbered(self.pairs["anchor"])
 
     @property
     def num_groups(self) -> int:

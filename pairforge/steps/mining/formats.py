@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pairforge.frames import LABELLED_LIST, LABELLED_PAIR, N_TUPLE, SCORED_LIST, TRIPLET, FrameContract
 from pairforge.steps.forbidden_rows import NONE
 from pairforge.steps.mining.options import MineNegativesOptions
+from pairforge.steps.mining.retrieval import finder_words
 from pairforge.steps.mining.selection import Chosen
 
 _POSITIVE = -2
+_GIVEN = 255
 
 
 @dataclass(frozen=True)
@@ -24,19 +27,30 @@ class Mined:
         pairs: anchor, positive and what travels with them, a row for each line of `chosen`.
         texts: The corpus' distinct texts.
         chosen: The negatives.
+        retrievers: The names of the retrievers that looked for them.
     """
 
     pairs: pl.DataFrame
     texts: pl.Series
     chosen: Chosen
+    retrievers: Sequence[str]
+
+    def finders(self, numbers: npt.NDArray[np.uint8]) -> pl.Series:
+        """Who found texts, by these numbers of theirs, in words: "dense", "dense+bm25", "random" …"""
+        words = pl.Series([*finder_words(self.retrievers), "given"])
+        return words.gather(np.minimum(numbers, len(words) - 1))
 
     def listed(self, *, with_positive: bool) -> pl.DataFrame:
-        """A line for each negative, by pair: row (of `pairs`), text, label, similarity; the positive before them."""
+        """A line for each negative, by pair, the positive before them if wanted.
+
+        Columns: row (of `pairs`), text, label, similarity, retrievers ("given" for the positive).
+        """
         first = np.full((self.pairs.height, int(with_positive)), _POSITIVE)
         table = np.hstack((first, self.chosen.negatives))
         rows, places = np.nonzero(table != NONE)
         listed = table[rows, places]
         own = self.chosen.positive_similarities[:, None][:, : first.shape[1]]
+        finders = np.hstack((np.full(first.shape, _GIVEN, dtype=np.uint8), self.chosen.finders))
         similarities = np.hstack((own, self.chosen.similarities))
         is_positive = pl.Series(listed == _POSITIVE)
         positives = self.pairs["positive"].gather(rows)
@@ -46,6 +60,7 @@ class Mined:
                 "text": positives.zip_with(is_positive, self.texts.gather(np.maximum(listed, 0))),
                 "label": is_positive.cast(pl.Int64),
                 "similarity": similarities[rows, places],
+                "retrievers": self.finders(finders[rows, places]),
             }
         )
 
@@ -69,7 +84,8 @@ def columns_of(options: MineNegativesOptions) -> tuple[list[str], list[str]]:
         "labelled-pair": (["sentence1", "sentence2", "label"], ["similarity"]),
         "labelled-list": (["query", "documents", "scores" if options.with_scores else "labels"], []),
     }[options.output_format]
-    return first, [*(scores if options.with_scores else []), *(["band"] if options.band else [])]
+    wanted = {"retrievers": options.with_retrievers, "band": bool(options.band)}
+    return first, [*(scores if options.with_scores else []), *(name for name in wanted if wanted[name])]
 
 
 def in_format(mined: Mined, extra: Sequence[str], options: MineNegativesOptions) -> pl.DataFrame:
@@ -91,6 +107,7 @@ def _triplets(mined: Mined) -> pl.DataFrame:
     listed = mined.listed(with_positive=False)
     return listed.select(
         "row",
+        "retrievers",
         mined.pairs["anchor"].gather(listed["row"]).alias("anchor"),
         mined.pairs["positive"].gather(listed["row"]).alias("positive"),
         pl.col("text").alias("negative"),
@@ -108,6 +125,7 @@ def _n_tuples(mined: Mined) -> pl.DataFrame:
         **texts,
         positive_similarity=pl.Series(mined.chosen.positive_similarities),
         negative_similarities=pl.Series(mined.chosen.similarities).arr.to_list(),
+        retrievers=pl.concat_list([mined.finders(numbers) for numbers in mined.chosen.finders.T]),
     )
 
 
@@ -119,13 +137,19 @@ def _labelled_pairs(mined: Mined) -> pl.DataFrame:
         pl.col("text").alias("sentence2"),
         "label",
         "similarity",
+        "retrievers",
     )
 
 
 def _labelled_lists(mined: Mined) -> pl.DataFrame:
-    lists = mined.listed(with_positive=True).group_by("row", maintain_order=True).agg("text", "label", "similarity")
+    lists = (
+        mined.listed(with_positive=True)
+        .group_by("row", maintain_order=True)
+        .agg("text", "label", "similarity", "retrievers")
+    )
     return lists.select(
         "row",
+        "retrievers",
         mined.pairs["anchor"].alias("query"),
         pl.col("text").alias("documents"),
         pl.col("label").alias("labels"),

@@ -19,8 +19,13 @@ _SEMI_HARD_ONLY = (
     "absolute_margin",
     "relative_margin",
     "band",
+    "retriever",
+    "with_retrievers",
     "sampling",
 )
+
+_COSINE_BOUNDS = ("min_similarity", "max_similarity", "min_quantile", "max_quantile", "absolute_margin")
+_USUAL_MARGIN = 0.05
 
 NumNegatives = Annotated[int, Field(ge=1, description="Negatives for each pair.")]
 
@@ -46,8 +51,19 @@ def _checked_band(band: str) -> str:
     return band
 
 
-class CorpusOptions(SeededOptions):
-    """Options about the texts that are never negatives, whatever their rank and similarity."""
+RetrieverName = Literal["dense", "bm25"]
+
+
+class RetrievalOptions(SeededOptions):
+    """Options about how texts are found, and which never serve, whatever their rank and similarity."""
+
+    retriever: Annotated[
+        tuple[RetrieverName, ...],
+        Field(
+            min_length=1,
+            description="Finds texts: dense by the model's cosine, bm25 by common words; both are fused by rank.",
+        ),
+    ] = ("dense",)
 
     near_duplicate_similarity: Annotated[
         float | None,
@@ -62,13 +78,19 @@ class CorpusOptions(SeededOptions):
     ] = "exclude"
 
     @model_validator(mode="after")
-    def _refuse_a_group_without_its_column(self) -> CorpusOptions:
+    def _refuse_a_group_without_its_column(self) -> RetrievalOptions:
         if self.group == "prefer" and self.group_column is None:
             raise OptionsError("group='prefer' needs a column that names the groups. Name it with group_column.")
         return self
 
+    @model_validator(mode="after")
+    def _refuse_a_retriever_named_twice(self) -> RetrievalOptions:
+        if len(set(self.retriever)) < len(self.retriever):
+            raise OptionsError(f"retriever names {self.retriever[0]} twice. Name each once.")
+        return self
 
-class MineNegativesOptions(CorpusOptions):
+
+class MineNegativesOptions(RetrievalOptions):
     """Options of mine-negatives."""
 
     num_negatives: NumNegatives = 3
@@ -99,8 +121,13 @@ class MineNegativesOptions(CorpusOptions):
     ] = None
     relative_margin: Annotated[
         float | None,
-        Field(ge=0, le=2, description="The same as a share of the positive's cosine (0: no such margin)."),
-    ] = 0.05
+        Field(
+            ge=0,
+            le=2,
+            description="The same as a share of the positive's cosine; if not given 0.05, and none for bm25 alone "
+            "(0: no such margin).",
+        ),
+    ] = None
     band: Annotated[
         tuple[Annotated[str, AfterValidator(_checked_band)], ...],
         Field(
@@ -127,6 +154,7 @@ class MineNegativesOptions(CorpusOptions):
         Field(description="A row for each negative, for each pair (n-tuple, labelled-list) or for each two texts."),
     ] = "n-tuple"
     with_scores: Annotated[bool, Field(description="Write the cosines too (labelled-list: instead of labels).")] = False
+    with_retrievers: Annotated[bool, Field(description="Write which retrievers found each negative.")] = False
     too_few: Annotated[
         Literal["keep", "pad", "drop"],
         Field(description="A pair with fewer negatives: keep those it has, fill up at random, or drop the pair."),
@@ -177,10 +205,21 @@ class MineNegativesOptions(CorpusOptions):
             )
 
     @property
+    def margin_share(self) -> float:
+        """The relative margin that holds: a share of the positive's cosine, 0 for none."""
+        if self.relative_margin is None:
+            return _USUAL_MARGIN if "dense" in self.retriever else 0.0
+        return self.relative_margin
+
+    @property
     def needs_encoder(self) -> bool:
         """Whether similarities are looked at or written."""
-        looked_at = (self.with_scores, self.clusters, self.near_duplicate_similarity)
-        return self.strategy == "semi-hard" or any(looked_at)
+        if self.with_scores or self.clusters is not None or self.near_duplicate_similarity is not None:
+            return True
+        if self.strategy == "easy":
+            return False
+        bounded = any(getattr(self, name) is not None for name in _COSINE_BOUNDS) or self.margin_share > 0
+        return "dense" in self.retriever or bounded or bool(self.band) or self.sampling == "weighted"
 
     @property
     def depth(self) -> int:

@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
-from pairforge.engines.search import similarities
-from pairforge.engines.tables import VectorTable
-from pairforge.errors import FrameError, OptionsError
+from pairforge.engines.lexical import LexicalIndex
+from pairforge.engines.search import proposer
+from pairforge.errors import FrameError
 from pairforge.execution.step import StepContext
-from pairforge.models import Encoder, Floats, Side
+from pairforge.models import Encoder
 from pairforge.steps.forbidden_rows import ForbiddenRows, Rows
-from pairforge.steps.mining.collection import Collection, numbered
+from pairforge.steps.mining.collection import Collection
 from pairforge.steps.mining.labels import same_label
 from pairforge.steps.mining.members import Members
-from pairforge.steps.mining.options import CorpusOptions
+from pairforge.steps.mining.options import RetrievalOptions, RetrieverName
 from pairforge.steps.mining.relations import KnownPositive, NearDuplicate, Relation, SameLabel
+from pairforge.steps.mining.retrieval import DenseRetriever, LexicalRetriever, Retriever
+from pairforge.steps.mining.vectors import Vectors, encoded, needed
 
 OWN_CLUSTER = "of the anchor's or positive's cluster"
 """The reason for which texts of `same_cluster` are refused."""
 
 _PAIRS_AT_ONCE = 2**18
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Vectors of unit length, and which of them each pair needs.
-
-    Args:
-        anchors: Of the distinct anchors.
-        positives: Of the distinct positives.
-        corpus: Of the corpus' distinct texts.
-        right: Of the texts that are right for some anchor, if near-duplicates of them are looked for.
-        anchor_rows: Each pair's row of `anchors`.
-        positive_rows: Each pair's row of `positives`.
-    """
-
-    anchors: VectorTable
-    positives: VectorTable
-    corpus: VectorTable
-    right: VectorTable
-    anchor_rows: Rows
-    positive_rows: Rows
-
-    def positive_similarities(self, ordinals: Rows) -> Floats:
-        """The cosine of these pairs' anchors with their own positives, float32, shape (pairs,)."""
-        return similarities(self.anchors, self.anchor_rows[ordinals], self.positives, self.positive_rows[ordinals])
 
 
 @dataclass(frozen=True)
@@ -59,6 +36,8 @@ class Prepared:
         texts: The corpus' distinct texts.
         groups: Each pair's group: pairs whose anchors are the same text are one.
         forbidden: The texts that are never a group's negatives.
+        anchor_rows: Each pair's place among the distinct anchors.
+        retrievers: Who looks for texts.
         vectors: None if no similarity is looked at.
         refused: Reason → the relation in which a text never serves a pair; the known positives first.
         preferred: The relation in which a text serves before all others, if there is one.
@@ -68,6 +47,8 @@ class Prepared:
     texts: pl.Series
     groups: Rows
     forbidden: ForbiddenRows
+    anchor_rows: Rows
+    retrievers: Sequence[Retriever]
     vectors: Vectors | None
     refused: Mapping[str, Relation]
     preferred: Relation | None = None
@@ -87,7 +68,7 @@ class Prepared:
 
         Each is one of the cosines, not a value between two: a monotone change of all cosines changes no choice.
         """
-        vectors = _needed(self.vectors)
+        vectors = needed(self.vectors)
         starts = range(0, self.num_pairs, _PAIRS_AT_ONCE)
         ordinals = (np.arange(start, min(start + _PAIRS_AT_ONCE, self.num_pairs)) for start in starts)
         cosines = np.concatenate([vectors.positive_similarities(some) for some in ordinals])
@@ -97,10 +78,11 @@ class Prepared:
 
 def prepare_mining(
     collection: Collection,
-    options: CorpusOptions,
+    options: RetrievalOptions,
     *,
     encoder: Encoder | None,
     needs_encoder: bool,
+    searches: bool,
     context: StepContext,
 ) -> Prepared:
     """Encode every text once and find what speaks against texts, whatever their rank and cosine.
@@ -110,6 +92,7 @@ def prepare_mining(
         options: Near-duplicates and groups.
         encoder: May be None if it is not needed.
         needs_encoder: Whether similarities are looked at or written.
+        searches: Whether texts are looked for at all.
         context: The cache for vectors.
 
     Raises:
@@ -126,11 +109,32 @@ def prepare_mining(
             refused["of the anchor's group"] = own_group
     threshold = options.near_duplicate_similarity
     right_texts, right_rows = collection.right_texts() if threshold is not None else (collection.texts[:0], None)
-    vectors = _encoded(collection, right_texts, encoder, context) if needs_encoder else None
+    vectors = encoded(collection, right_texts, encoder, context) if needs_encoder else None
     if threshold is not None and vectors is not None and right_rows is not None:
         near = NearDuplicate(collection.groups, right_rows, vectors.right, vectors.corpus, threshold)
         refused["near-duplicates of known positives"] = near
-    return Prepared(collection.texts, collection.groups, collection.forbidden, vectors, refused, preferred)
+    device = None if encoder is None else encoder.spec.request.device
+    return Prepared(
+        texts=collection.texts,
+        groups=collection.groups,
+        forbidden=collection.forbidden,
+        anchor_rows=collection.anchors[1],
+        retrievers=_retrievers(collection, options, vectors, device) if searches else [],
+        vectors=vectors,
+        refused=refused,
+        preferred=preferred,
+    )
+
+
+def _retrievers(
+    collection: Collection, options: RetrievalOptions, vectors: Vectors | None, device: str | None
+) -> list[Retriever]:
+    def made(name: RetrieverName) -> Retriever:
+        if name == "dense":
+            return DenseRetriever(needed(vectors).anchors, needed(vectors).corpus, proposer(device))
+        return LexicalRetriever(collection.anchors[0], LexicalIndex(collection.texts))
+
+    return [made(name) for name in options.retriever]
 
 
 def same_cluster(prepared: Prepared, num_clusters: int, *, seed: int, context: StepContext) -> SameLabel:
@@ -143,7 +147,7 @@ def same_cluster(prepared: Prepared, num_clusters: int, *, seed: int, context: S
     """
     from pairforge.engines.clusters import assigned, k_means  # noqa: PLC0415 - only where clusters are wanted
 
-    vectors = _needed(prepared.vectors)
+    vectors = needed(prepared.vectors)
     num_texts = len(vectors.corpus)
     if num_texts < num_clusters:
         raise FrameError(
@@ -175,29 +179,3 @@ def refuse_too_few_texts(collection: Collection, num_negatives: int) -> None:
             f"few to find {num_negatives} negatives that are not the positive. Give a larger --corpus or a lower "
             "--num-negatives."
         )
-
-
-def _encoded(collection: Collection, right_texts: pl.Series, encoder: Encoder | None, context: StepContext) -> Vectors:
-    from pairforge.engines.vectors import VectorStore  # noqa: PLC0415 - only where vectors are needed
-
-    if encoder is None:
-        raise OptionsError("Strategy 'semi-hard' and scores need an encoder. Name a model, or use strategy 'easy'.")
-    anchors, anchor_rows = numbered(collection.pairs["anchor"])
-    positives, positive_rows = numbered(collection.pairs["positive"])
-    documents = {"positives": positives, "corpus": collection.texts, "right": right_texts}
-    store = VectorStore(context.cache / "vectors")
-    # All documents in one call: their batches are planned together, and what stands in several is encoded once.
-    wanted = {Side.QUERY: anchors.to_list(), Side.DOCUMENT: [text for texts in documents.values() for text in texts]}
-    tables = store.tables(encoder, wanted, context.progress)
-    ends = np.cumsum([0, *map(len, documents.values())])
-    parts = {
-        name: tables[Side.DOCUMENT].rows(np.arange(start, end)).unit()
-        for name, start, end in zip(documents, ends[:-1], ends[1:], strict=True)
-    }
-    return Vectors(anchors=tables[Side.QUERY].unit(), **parts, anchor_rows=anchor_rows, positive_rows=positive_rows)
-
-
-def _needed(vectors: Vectors | None) -> Vectors:
-    if vectors is None:
-        raise OptionsError("Similarities need an encoder. Name a model.")
-    return vectors

@@ -17,6 +17,7 @@ from pairforge.steps.mining.candidates import Candidates, remaining
 from pairforge.steps.mining.options import MineNegativesOptions, band_bounds
 from pairforge.steps.mining.preparation import Prepared
 from pairforge.steps.mining.relations import Flags
+from pairforge.steps.mining.retrieval import Finders
 
 _EASY_STREAM = 1
 
@@ -30,6 +31,7 @@ class Chosen:
         bands: Each line's band, by its place among the options' (0 without bands), (lines,).
         negatives: Rows of the corpus' distinct texts, int64 (lines, num_negatives), `NONE` where there is none.
         similarities: Their cosines with the anchor, float32 of the same shape; NaN if not looked at.
+        finders: Which retrievers found them, uint8 of the same shape; 0 for a text drawn at random.
         positive_similarities: The own positive's cosine with the anchor, float32 (lines,); NaN if not looked at.
     """
 
@@ -37,6 +39,7 @@ class Chosen:
     bands: Rows
     negatives: Rows
     similarities: Floats
+    finders: Finders
     positive_similarities: Floats
 
     def only(self, lines: Rows | Flags | slice) -> Chosen:
@@ -92,7 +95,7 @@ def choose(
         ledger: Counts what each filter removed, and what was drawn at random.
         uses: How often texts served earlier pairs, if they may do so only so often; these pairs' uses are added.
     """
-    left = np.zeros(candidates.corpus_rows.shape, dtype=np.bool_)
+    left = np.zeros(candidates.ranking.corpus_rows.shape, dtype=np.bool_)
     if options.strategy == "semi-hard":
         left = remaining(candidates, prepared, options, ledger)
     if options.band:
@@ -118,7 +121,7 @@ class _Offer:
 
     def without_spent(self, lines: slice, uses: Uses, ledger: Ledger) -> _Offer:
         candidates, left = self.candidates.only(lines), self.left[lines]
-        spent = left & uses.spent(candidates.corpus_rows)
+        spent = left & uses.spent(candidates.ranking.corpus_rows)
         ledger.count("candidates: removed as used max_uses times", int(spent.sum()))
         return _Offer(candidates, left & ~spent, None if self.order is None else self.order[lines])
 
@@ -127,12 +130,20 @@ class _Offer:
         taken = self._first_flags(num_negatives)
         lines, ranks = np.nonzero(taken)
         places = (np.cumsum(taken, axis=1) - 1)[lines, ranks]
-        shape = (len(taken), num_negatives)
-        negatives, found = np.full(shape, NONE), np.full(shape, np.nan, dtype=np.float32)
-        negatives[lines, places] = self.candidates.corpus_rows[lines, ranks]
-        found[lines, places] = self.candidates.similarities[lines, ranks]
-        ordinals = self.candidates.ordinals
-        return Chosen(ordinals, np.zeros_like(ordinals), negatives, found, self.candidates.positive_similarities)
+        shape, ordinals = (len(taken), num_negatives), self.candidates.ordinals
+        chosen = Chosen(
+            ordinals=ordinals,
+            bands=np.zeros_like(ordinals),
+            negatives=np.full(shape, NONE),
+            similarities=np.full(shape, np.nan, dtype=np.float32),
+            finders=np.zeros(shape, dtype=np.uint8),
+            positive_similarities=self.candidates.positive_similarities,
+        )
+        ranking = self.candidates.ranking
+        chosen.negatives[lines, places] = ranking.corpus_rows[lines, ranks]
+        chosen.similarities[lines, places] = ranking.similarities[lines, ranks]
+        chosen.finders[lines, places] = ranking.finders[lines, ranks]
+        return chosen
 
     def _first_flags(self, num_negatives: int) -> Flags:
         if self.order is None:
@@ -152,7 +163,7 @@ def _by_band(
     candidates: Candidates, left: Flags, options: MineNegativesOptions, ledger: Ledger
 ) -> tuple[Candidates, Flags]:
     """A line for each pair and band, and which candidates may serve there."""
-    cosines = candidates.similarities.astype(np.float64)
+    cosines = candidates.ranking.similarities.astype(np.float64)
     bounds = [band_bounds(band) for band in options.band]
     held = np.stack([left & (cosines >= low) & (cosines < high) for low, high in bounds], axis=1)
     ledger.count("candidates: removed as outside every band", int((left & ~held.any(axis=1)).sum()))
@@ -164,11 +175,11 @@ def _preference(candidates: Candidates, options: MineNegativesOptions) -> Rows |
     """Each line's ranks (from 0), the preferred first; None where that is their own order."""
     order = None
     if options.sampling != "top":
-        keys = row_uniforms(options.seed, candidates.ordinals[:, None], candidates.corpus_rows)
+        keys = row_uniforms(options.seed, candidates.ordinals[:, None], candidates.ranking.corpus_rows)
         if options.sampling == "weighted":
             # The k highest of logit + Gumbel noise are k draws without replacement from the softmax (Kool et al. 2019).
             gumbel = -np.log(-np.log(np.maximum(keys, np.finfo(np.float64).tiny)))
-            keys = candidates.similarities.astype(np.float64) / options.sampling_temperature + gumbel
+            keys = candidates.ranking.similarities.astype(np.float64) / options.sampling_temperature + gumbel
         order = np.argsort(-keys, axis=1, kind="stable")
     if candidates.preferred is None:
         return order
@@ -217,6 +228,6 @@ def _filled_at_random(
     ledger.count("negatives: drawn at random", len(lines))
     cosines = chosen.similarities.copy()
     if (vectors := prepared.vectors) is not None:
-        anchors = vectors.anchor_rows[chosen.ordinals[lines]]
+        anchors = prepared.anchor_rows[chosen.ordinals[lines]]
         cosines[lines, places] = similarities(vectors.anchors, anchors, vectors.corpus, negatives[lines, places])
     return replace(chosen, negatives=negatives, similarities=cosines)

@@ -16,7 +16,7 @@ from pairforge.errors import StageError
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.parts import Part, PartStore, cut
 from pairforge.execution.step import StepContext
-from pairforge.steps.mining.candidates import retrieved
+from pairforge.steps.mining.candidates import candidates_among, searched
 from pairforge.steps.mining.options import MineNegativesOptions
 from pairforge.steps.mining.preparation import Prepared
 from pairforge.steps.mining.selection import Chosen, Uses, choose
@@ -32,7 +32,9 @@ def chosen_in_blocks(
     lines = max(1, len(options.band)) * max(options.depth, options.num_negatives)
     step = max(1, _CANDIDATES_AT_ONCE // lines)
     for start in range(pairs.start, max(pairs.stop, pairs.start + 1), step):
-        candidates = retrieved(np.arange(start, min(start + step, pairs.stop)), prepared, options.depth)
+        ordinals = np.arange(start, min(start + step, pairs.stop))
+        rankings = searched(ordinals, prepared, options.depth)
+        candidates = candidates_among(rankings, ordinals, prepared, options.depth)
         yield choose(candidates, prepared, options, ledger, uses)
 
 

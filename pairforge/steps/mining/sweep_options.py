@@ -9,12 +9,12 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from pairforge.errors import OptionsError
-from pairforge.steps.mining.options import CorpusOptions, MineNegativesOptions, NumNegatives
+from pairforge.steps.mining.options import MineNegativesOptions, NumNegatives, RetrievalOptions
 
 SWEPT = (
+    "max_rank",
     "clusters",
     "max_uses",
-    "max_rank",
     "min_rank",
     "max_quantile",
     "max_similarity",
@@ -32,7 +32,7 @@ _Numbers = tuple[Annotated[float | None, BeforeValidator(_or_none)], ...]
 _Counts = tuple[Annotated[int | None, BeforeValidator(_or_none)], ...]
 
 
-class SweepNegativesOptions(CorpusOptions):
+class SweepNegativesOptions(RetrievalOptions):
     """Options of sweep-negatives: the values to try, each with each."""
 
     num_negatives: NumNegatives = 3
@@ -82,7 +82,7 @@ class SweepNegativesOptions(CorpusOptions):
         Raises:
             OptionsError: mine-negatives would refuse a value.
         """
-        shared = {name: getattr(self, name) for name in CorpusOptions.model_fields} | {
+        shared = {name: getattr(self, name) for name in RetrievalOptions.model_fields} | {
             "num_negatives": self.num_negatives
         }
         grid = itertools.product(*(getattr(self, name) or (None,) for name in SWEPT))
