@@ -112,6 +112,13 @@ def test_a_missing_embedded_model_is_named_with_its_extra(monkeypatch: pytest.Mo
         _spec("all-MiniLM-L6-v2")
 
 
+def test_a_bare_name_is_first_one_of_the_librarys_own_of_that_kind(hub_cache: Path) -> None:
+    own = {kind: _cached_model(hub_cache, f"{owner}/tiny") for kind, owner in (
+        (ModelKind.ENCODER, "sentence-transformers"), (ModelKind.SCORER, "cross-encoder"))}  # fmt: skip
+    for kind, folder in own.items():
+        assert resolve(ModelRequest(name="tiny"), kind).path == folder
+
+
 def test_the_hubs_cache_comes_before_the_embedded_copy(hub_cache: Path) -> None:
     folder = _cached_model(hub_cache, "sentence-transformers/all-MiniLM-L6-v2")
     spec = _spec("all-MiniLM-L6-v2")

@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Doubles = npt.NDArray[np.float64]
+from pairforge.engines.search import Doubles
+from pairforge.steps.pair_scores import sigmoid
 
 _COLDEST, _HOTTEST = 0.01, 100.0
 _HALVINGS = 60
@@ -81,6 +81,6 @@ def fitted_temperature(log_odds: Doubles, gold: Doubles) -> float:
     low, high = math.log(1 / _HOTTEST), math.log(1 / _COLDEST)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        expected = np.exp(-np.logaddexp(0, -math.exp(middle) * log_odds))
-        low, high = (middle, high) if float(np.sum(log_odds * (expected - gold))) < 0 else (low, middle)
+        slope = float(np.sum(log_odds * (sigmoid(math.exp(middle) * log_odds) - gold)))
+        low, high = (middle, high) if slope < 0 else (low, middle)
     return math.exp(-high)

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
+from pairforge.engines.search import Doubles
 from pairforge.errors import FrameError, OptionsError
 from pairforge.execution.step import Input, ModelRole, Step, StepContext
 from pairforge.frames import (
@@ -29,7 +30,7 @@ from pairforge.frames import (
 from pairforge.models import Encoder, ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.gold_pairs import ANCHORED_PAIR, GOLD, PAIRS_OF_ALL_KINDS, named_pairs
-from pairforge.steps.pair_scores import Doubles, OutputOptions
+from pairforge.steps.pair_scores import OutputOptions
 from pairforge.steps.teachers import QueryTexts, Similarity, teacher_logits, teacher_similarities
 
 _TUPLES = (N_TUPLE, TRIPLET)

@@ -9,12 +9,14 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from pairforge.agreement import accuracy, area_under_roc, spearman
+from pairforge.engines.search import Doubles
 from pairforge.errors import FrameError, ModelError
 from pairforge.execution.ledger import Ledger
 from pairforge.models import Floats
-from pairforge.steps.calibration import Doubles, Isotonic, fitted_temperature
+from pairforge.steps.calibration import Isotonic, fitted_temperature
 from pairforge.steps.pair_scores import Head, log_odds, pair_scores, sigmoid
 
 Calibration = Literal["none", "isotonic", "temperature"]
@@ -23,82 +25,98 @@ Reading = Callable[[Floats], Doubles]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Pairs that have gold.
+class Gold:
+    """What people said of pairs.
 
     Args:
         role: The input that they are of, for errors.
-        logits: The model's outputs, (pairs, outputs).
-        gold: Their gold scores or labels, in [0, 1], (pairs,).
+        rows: The rows of the input that have gold.
+        values: Their gold scores or labels, in [0, 1], of the length of `rows`.
         by_label: Whether gold is a label of 0 or 1.
     """
 
     role: str
-    logits: Floats
-    gold: Doubles
+    rows: npt.NDArray[np.int64]
+    values: Doubles
     by_label: bool
 
     @property
     def differs(self) -> bool:
         """Whether gold tells pairs apart."""
-        return bool(np.ptp(self.gold) > 0)
+        return bool(np.ptp(self.values) > 0)
 
 
-def agreement(judged: Judged, head: Head) -> str:
-    """How well the scores, as the head gives them, agree with gold: Spearman's coefficient, or AUC and accuracy."""
-    rows = f"{len(judged.gold):,} pairs with gold"
-    if not judged.differs:
-        return f"{rows}: all have the gold {judged.gold[0]:g}, so that no agreement can be measured"
-    scores = pair_scores(judged.logits, head)
-    if judged.by_label:
-        told = f"AUC {area_under_roc(scores, judged.gold):.3f}, accuracy {accuracy(scores >= 0.5, judged.gold):.3f}"
-        return f"agreement on {rows}: {told} (a score from .5 counts as 1)"
-    coefficient = spearman(scores, judged.gold)
-    shown = "none, the scores are all equal" if math.isnan(coefficient) else f"Spearman {coefficient:.3f}"
-    return f"agreement on {rows}: {shown}"
-
-
-def calibrated(way: Calibration, judged: Judged | None, head: Head, ledger: Ledger) -> Reading:
-    """How a model's outputs are read once they are calibrated on gold; as the head reads them for "none".
+def check_calibration(way: Calibration, gold: Gold | None, head: Head) -> None:
+    """Refuse a calibration that cannot be, before any pair is scored.
 
     Raises:
         FrameError: there is no gold, or it does not differ.
         ModelError: the head gives no probabilities, which a temperature is for.
     """
-    plain = partial(pair_scores, head=head)
     if way == "none":
-        return plain
-    gold = _gold_to_fit(judged)
-    read, said = _isotonic(gold, plain) if way == "isotonic" else _tempered(gold, head)
-    before, after = (float(np.mean((reading(gold.logits) - gold.gold) ** 2)) for reading in (plain, read))
-    ledger.note(
-        f"{said} on {len(gold.gold):,} pairs with gold: mean squared error {before:.4f} before, {after:.4f} after"
-    )
-    return read
-
-
-def _gold_to_fit(judged: Judged | None) -> Judged:
-    if judged is None:
+        return
+    if gold is None:
         raise FrameError("pairs: has no gold to calibrate on. Name a file of scored pairs with --gold.")
-    if not judged.differs:
+    if not gold.differs:
         raise FrameError(
-            f"{judged.role}: all gold is {judged.gold[0]:g}; calibrating on it would give every pair that score. "
+            f"{gold.role}: all gold is {gold.values[0]:g}; calibrating on it would give every pair that score. "
             "Give gold that differs with --gold, or leave out --calibrate."
         )
-    return judged
-
-
-def _isotonic(gold: Judged, plain: Reading) -> tuple[Reading, str]:
-    fit = Isotonic.fitted(plain(gold.logits), gold.gold)
-    return lambda logits: fit(plain(logits)), "scores calibrated by isotonic regression"
-
-
-def _tempered(gold: Judged, head: Head) -> tuple[Reading, str]:
-    if head.name == "identity":
+    if way == "temperature" and head.name == "identity":
         raise ModelError(
             f"{head.model}: a temperature divides log-odds, but the head identity reads its output as a score. "
             "Choose --calibrate isotonic."
         )
-    temperature = fitted_temperature(log_odds(gold.logits, head.output), gold.gold)
-    said = f"scores calibrated by a temperature of {temperature:.3g}"
-    return lambda logits: sigmoid(log_odds(logits, head.output) / temperature), said
+
+
+def agreement(gold: Gold, logits: Floats, head: Head) -> str:
+    """How well scores agree with gold: Spearman's coefficient for gold scores, AUC and accuracy for labels.
+
+    Args:
+        gold: What people said.
+        logits: The model's outputs for the rows that have gold, (rows, outputs).
+        head: How they are read.
+    """
+    rows = f"{len(gold.values):,} pairs with gold"
+    if not gold.differs:
+        return f"{rows}: all have the gold {gold.values[0]:g}, so that no agreement can be measured"
+    scores = pair_scores(logits, head)
+    if gold.by_label:
+        told = f"AUC {area_under_roc(scores, gold.values):.3f}, accuracy {accuracy(scores >= 0.5, gold.values):.3f}"
+        return f"agreement on {rows}: {told} (a score from .5 counts as 1)"
+    coefficient = spearman(scores, gold.values)
+    shown = "none, the scores are all equal" if math.isnan(coefficient) else f"Spearman {coefficient:.3f}"
+    return f"agreement on {rows}: {shown}"
+
+
+def calibrated(way: Calibration, gold: Gold, logits: Floats, head: Head, ledger: Ledger) -> Reading:
+    """How a model's outputs are read once they are calibrated; as the head reads them for "none".
+
+    Args:
+        way: How they are calibrated, if `check_calibration` let it pass.
+        gold: What people said.
+        logits: The model's outputs for the rows that have gold, (rows, outputs).
+        head: How they are read.
+        ledger: Where the fit is noted.
+    """
+    plain = partial(pair_scores, head=head)
+    if way == "none":
+        return plain
+    fit = _isotonic if way == "isotonic" else _tempered
+    read, said = fit(gold.values, logits, head)
+    before, after = (float(np.mean((reading(logits) - gold.values) ** 2)) for reading in (plain, read))
+    ledger.note(
+        f"scores calibrated by {said} on {len(gold.values):,} pairs with gold: "
+        f"mean squared error {before:.4f} before, {after:.4f} after"
+    )
+    return read
+
+
+def _isotonic(gold: Doubles, logits: Floats, head: Head) -> tuple[Reading, str]:
+    fit = Isotonic.fitted(pair_scores(logits, head), gold)
+    return lambda asked: fit(pair_scores(asked, head)), "isotonic regression"
+
+
+def _tempered(gold: Doubles, logits: Floats, head: Head) -> tuple[Reading, str]:
+    temperature = fitted_temperature(log_odds(logits, head.output), gold)
+    return lambda asked: sigmoid(log_odds(asked, head.output) / temperature), f"a temperature of {temperature:.3g}"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from pairforge.engines.search import Doubles
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.step import Input, ModelRole, Step, StepContext
 from pairforge.frames import MARGIN, N_TUPLE, TRIPLET, detect_shape
 from pairforge.models import ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
-from pairforge.steps.pair_scores import Doubles, OutputOptions
+from pairforge.steps.pair_scores import OutputOptions
 from pairforge.steps.teachers import QueryTexts, teacher_logits
 
 _SHAPES = (N_TUPLE, TRIPLET)
@@ -72,7 +73,7 @@ def label_margins(
 
 def _tell(margins: Doubles, ledger: Ledger) -> None:
     low, middle, high = np.quantile(margins, (0.05, 0.5, 0.95))
-    ledger.note(f"margins: {low:.2f} at 5%, {middle:.2f} at 50%, {high:.2f} at 95%")
+    ledger.note(f"margins: {low:.3g} at 5%, {middle:.3g} at 50%, {high:.3g} at 95%")
     ledger.count("margins: below 0, the negative scored higher", int((margins < 0).sum()))
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from pairforge.engines.search import Doubles
 from pairforge.errors import ModelError, OptionsError
 from pairforge.execution.step import StepOptions
 from pairforge.models import Floats, PairScorer
 
-Doubles = npt.NDArray[np.float64]
 HeadName = Literal["sigmoid", "identity", "softmax", "nli"]
 
 _ENTAILMENT = ("entailment", "entails", "entailed")

@@ -7,6 +7,7 @@ trained on. Source: Thakur et al. 2021 (Augmented SBERT).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -16,13 +17,14 @@ from pydantic import Field
 
 from pairforge.engines.scores import ScoreStore
 from pairforge.errors import FrameError
+from pairforge.execution.ledger import Ledger
 from pairforge.execution.step import Input, ModelRole, Step, StepContext
 from pairforge.frames import SCORED_PAIR
 from pairforge.models import Floats, ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
-from pairforge.steps.gold_agreement import Judged, agreement, calibrated
+from pairforge.steps.gold_agreement import Gold, Reading, agreement, calibrated, check_calibration
 from pairforge.steps.gold_pairs import GOLD, PAIRS_OF_ALL_KINDS, PAIRS_WITH_GOLD, named_pairs
-from pairforge.steps.pair_scores import HeadOptions, choose_head, pair_scores
+from pairforge.steps.pair_scores import Head, HeadOptions, choose_head, pair_scores
 
 
 class ScorePairsOptions(HeadOptions):
@@ -78,13 +80,12 @@ def score_pairs(
     given = {"pairs": named_pairs(pairs, "pairs")} | ({} if gold is None else {"gold": named_pairs(gold, "gold")})
     written = ["score", "silver_score", *(["uncalibrated_score"] if options.calibrate != "none" else [])]
     extra = extra_columns(given["pairs"], ("sentence1", "sentence2", *GOLD), written, "pairs")
-    head = choose_head(scorer, options)
+    head, known = choose_head(scorer, options), _gold(given)
+    check_calibration(options.calibrate, known, head)
     context.ledger.note(head.sentence)
     logits = _logits(given, scorer, context)
-    judged = _judged(given, logits)
-    if judged is not None:
-        context.ledger.note(agreement(judged, head))
-    silver = calibrated(options.calibrate, judged, head, context.ledger)(logits["pairs"])
+    read = _reading(known, logits, head, options, context.ledger)
+    silver = read(logits["pairs"])
     context.ledger.observe("silver_score", silver)
     scores = {"score": silver, "silver_score": silver, "uncalibrated_score": pair_scores(logits["pairs"], head)}
     scored = given["pairs"].with_columns(pl.Series(name, scores[name]) for name in written)
@@ -103,22 +104,29 @@ def _logits(given: Mapping[str, pl.DataFrame], scorer: PairScorer, context: Step
     return {role: logits[start:end] for role, (start, end) in zip(given, pairwise(ends), strict=True)}
 
 
-def _judged(given: Mapping[str, pl.DataFrame], logits: Mapping[str, Floats]) -> Judged | None:
-    """The rows by which silver is judged: those of `gold` if that was given, else those of the pairs that have gold."""
+def _gold(given: Mapping[str, pl.DataFrame]) -> Gold | None:
+    """The gold by which silver is judged: that of `gold` if it was given, else that of the pairs themselves."""
     role = "gold" if "gold" in given else "pairs"
     pairs = given[role]
     column = next((name for name in GOLD if name in pairs.columns), None)
-    known = pairs[column].is_not_null().to_numpy() if column else np.zeros(0, dtype=np.bool_)
-    if role == "gold" and not known.any():
+    known = pairs[column].is_not_null().arg_true().to_numpy() if column else ()
+    if column is not None and len(known):
+        values = pairs[column].drop_nulls().cast(pl.Float64).to_numpy()
+        return Gold(role, np.asarray(known, dtype=np.int64), values, column == "gold_label")
+    if role == "gold":
         raise FrameError(f"gold: holds no score and no label (columns: {', '.join(pairs.columns)}). Name another file.")
-    if column is None or not known.any():
-        return None
-    return Judged(
-        role=role,
-        logits=logits[role][known],
-        gold=pairs[column].drop_nulls().cast(pl.Float64).to_numpy(),
-        by_label=column == "gold_label",
-    )
+    return None
+
+
+def _reading(
+    gold: Gold | None, logits: Mapping[str, Floats], head: Head, options: ScorePairsOptions, ledger: Ledger
+) -> Reading:
+    """How outputs are read, once their agreement with gold is noted and they are calibrated as wanted."""
+    if gold is None:
+        return partial(pair_scores, head=head)
+    known = logits[gold.role][gold.rows]
+    ledger.note(agreement(gold, known, head))
+    return calibrated(options.calibrate, gold, known, head, ledger)
 
 
 def _gold_first(scored: pl.DataFrame) -> pl.Expr:

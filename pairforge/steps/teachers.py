@@ -11,11 +11,11 @@ import numpy.typing as npt
 import polars as pl
 
 from pairforge.engines.scores import ScoreStore
-from pairforge.engines.search import similarities
+from pairforge.engines.search import Doubles, similarities
 from pairforge.engines.vectors import VectorStore
 from pairforge.execution.step import StepContext
 from pairforge.models import Encoder, PairScorer, Side
-from pairforge.steps.pair_scores import Doubles, OutputOptions, log_odds, positive_output
+from pairforge.steps.pair_scores import OutputOptions, log_odds, positive_output
 
 Similarity = Literal["cosine", "dot"]
 

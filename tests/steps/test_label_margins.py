@@ -66,7 +66,7 @@ def test_the_scale_and_the_negatives_that_score_higher_are_told(tmp_path: Path) 
     context = StepContext(cache=tmp_path)
     label_margins(TRIPLETS, scorer=OverlapScorer(), context=context)
     assert any("logits" in note for note in context.ledger.notes)
-    assert "margins: -7.40 at 5%, -2.00 at 50%, 5.20 at 95%" in context.ledger.notes
+    assert "margins: -7.4 at 5%, -2 at 50%, 5.2 at 95%" in context.ledger.notes
     assert context.ledger.counts["margins: below 0, the negative scored higher"] == 2
 
 

@@ -14,6 +14,7 @@ from pairforge.execution.step import StepContext
 from pairforge.models import Floats, TextPair
 from pairforge.steps.score_pairs import ScorePairsOptions, score_pairs
 from tests.fakes import OverlapScorer
+from tests.tiny_models import save_cross_encoder
 
 TEXTS = {
     "sentence1": ["a b c d", "a b c d", "a b c d", "a b c d", "e f"],
@@ -171,6 +172,13 @@ def test_wrong_gold_and_columns_in_the_way_are_refused(
         _scored(pairs, tmp_path, gold, **options)
 
 
+def test_a_calibration_that_cannot_be_is_refused_before_anything_is_scored(tmp_path: Path) -> None:
+    scorer, options = OverlapScorer(), ScorePairsOptions(calibrate="isotonic")
+    with pytest.raises(FrameError, match="no gold"):
+        score_pairs(PAIRS, scorer=scorer, options=options, context=_context(tmp_path))
+    assert scorer.scored == []
+
+
 def test_a_temperature_wants_probabilities(tmp_path: Path) -> None:
     scorer = OverlapScorer(activation="Identity", scale=0.1)
     options = ScorePairsOptions(calibrate="temperature")
@@ -181,3 +189,27 @@ def test_a_temperature_wants_probabilities(tmp_path: Path) -> None:
 def test_nan_of_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="gives NaN"):
         score_pairs(PAIRS, scorer=OverlapScorer(scale=float("nan")), context=_context(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("labels", "output"),
+    [
+        (("LABEL_0",), 0),
+        (("LABEL_0", "LABEL_1"), 1),
+        (("contradiction", "entailment", "neutral"), 1),
+        (("entailment", "neutral", "contradiction"), 0),
+    ],
+)
+def test_silver_of_a_real_cross_encoder_is_what_its_library_predicts(
+    labels: tuple[str, ...], output: int, tmp_path: Path
+) -> None:
+    from sentence_transformers import CrossEncoder
+
+    from pairforge import load_scorer
+
+    folder = save_cross_encoder(tmp_path / "model", labels=labels)
+    model = CrossEncoder(str(folder), device="cpu")
+    predicted = model.predict(PAIRS.rows(), apply_softmax=True).reshape(len(PAIRS), -1)
+    silver = score_pairs(PAIRS, scorer=load_scorer(str(folder)), context=_context(tmp_path))["score"]
+    assert np.allclose(silver.to_numpy(), predicted[:, output], atol=1e-5)
+    assert np.ptp(silver.to_numpy()) > 0.01
