@@ -56,10 +56,10 @@ def load_cross_encoder(
     """
     folder = ModelConfiguration(model_folder(spec)).transformer_folder
     with quiet():
-        from sentence_transformers import CrossEncoder  # noqa: PLC0415 - loaded when it is used
+        from pairforge.engines.bounded_cross_encoder import BoundedCrossEncoder  # noqa: PLC0415 - loads torch
 
         weights = {"dtype": dtype, "ignore_mismatched_sizes": num_labels is not None}
-        model = _loaded(CrossEncoder, folder, spec, "a cross-encoder", weights, num_labels=num_labels)
+        model = _loaded(BoundedCrossEncoder, folder, spec, "a cross-encoder", weights, num_labels=num_labels)
     if max_length is not None:
         positions = getattr(model.config, "max_position_embeddings", None) or max_length
         if max_length > positions:

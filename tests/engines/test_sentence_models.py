@@ -64,6 +64,17 @@ def test_a_static_model_is_no_cross_encoder(static_model: Path) -> None:
         load_cross_encoder(spec(static_model), dtype="float32", max_length=None, num_labels=1)
 
 
+def test_two_texts_of_a_megabyte_are_read_as_their_beginnings(cross_encoder: Path) -> None:
+    from sentence_transformers import CrossEncoder
+
+    model = load_cross_encoder(spec(cross_encoder), dtype="float32", max_length=None)
+    first, second = "the cat sat " * 90_000, "a dog ran " * 100_000
+    read = model.predict([(first, second), ("a cat", second)], show_progress_bar=False)
+    library = CrossEncoder(str(cross_encoder), device="cpu")
+    begun = library.predict([(first[:400], second[:400]), ("a cat", second[:400])], show_progress_bar=False)
+    assert read.tolist() == begun.tolist()
+
+
 def test_the_configuration_tells_cross_encoders_from_encoders(
     transformer_model: Path, cross_encoder: Path, tmp_path: Path
 ) -> None:
