@@ -13,7 +13,7 @@ from pairforge.training.train import train
 from tests.training.runs import note_of, stopping_after, weights_digest
 from tests.training.tiny import nli, scored
 
-OPTIONS = TrainOptions(kind="cross-encoder", batch_size=8, learning_rate=0.01, save_steps=2, restarts=2)
+OPTIONS = TrainOptions(kind="cross-encoder", batch_size=8, learning_rate=0.01, save_steps=4, restarts=2)
 SEEDS = restart_seeds(42, 2)
 
 
