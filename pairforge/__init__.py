@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from pairforge.pipeline.augment import augment as augment
     from pairforge.pipeline.augment_options import AugmentOptions as AugmentOptions
     from pairforge.pipeline.runner import StageReport
+    from pairforge.steps.add_noise import AddNoiseOptions as AddNoiseOptions
+    from pairforge.steps.add_noise import add_noise as add_noise
     from pairforge.steps.convert_nli import ConvertNliOptions as ConvertNliOptions
     from pairforge.steps.convert_nli import convert_nli as convert_nli
     from pairforge.steps.decontaminate import DecontaminateOptions as DecontaminateOptions
@@ -74,6 +76,7 @@ _HOMES = {
     "pairforge.execution.step": ("StepContext",),
     "pairforge.files": ("read_frame", "write_frame"),
     "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec", "PairScorer"),
+    "pairforge.steps.add_noise": ("AddNoiseOptions", "add_noise"),
     "pairforge.pipeline.augment": ("augment",),
     "pairforge.pipeline.augment_options": ("AugmentOptions",),
     "pairforge.steps.convert_nli": ("ConvertNliOptions", "convert_nli"),
@@ -95,6 +98,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AddNoiseOptions",
     "AugmentOptions",
     "ConvertNliOptions",
     "DecontaminateOptions",
@@ -127,6 +131,7 @@ __all__ = [
     "Stopped",
     "SweepNegativesOptions",
     "TrainOptions",
+    "add_noise",
     "augment",
     "convert_nli",
     "decontaminate",

@@ -52,10 +52,10 @@ class PartStore:
         )
 
     def keep(self, part: Part, frame: pl.DataFrame, ledger: Ledger) -> None:
-        """Keep a part's result; a kill in between leaves it unfinished."""
-        digest = write_frame(frame, self._frame(part))
+        """Keep a part's result; a kill in between leaves it unfinished, a power cut soon after at worst too."""
+        digest = write_frame(frame, self._frame(part), flushed=False)
         kept = {"first_row": part.first_row, "rows": part.rows, "digest": digest, "ledger": ledger.to_json()}
-        write_json(kept, self._ledger(part))
+        write_json(kept, self._ledger(part), flushed=False)
 
     def read(self, part: Part) -> tuple[pl.DataFrame, Ledger]:
         """A finished part's result and what it counted."""
@@ -83,7 +83,7 @@ class PartStore:
 
     def _kept(self, part: Part) -> dict[str, Any] | None:
         try:
-            return dict(read_json(self._ledger(part)))
+            return dict(read_json(self._ledger(part))) if self._ledger(part).exists() else None
         except FileError:
             return None
 

@@ -6,6 +6,7 @@ import glob
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -54,10 +55,11 @@ def _write_parquet(rows: Rows, path: Path) -> None:
     from pyarrow import parquet  # noqa: PLC0415 - comes with datasets; a tenth of a second that only writing takes
 
     # Not by polars: the pages it writes differ with how equal lists lie in memory, so parts would show in the bytes.
-    schema = rows.schema.to_frame().to_arrow().schema
-    with parquet.ParquetWriter(path, schema, compression="zstd", compression_level=3) as file:
-        for part in slices(rows):
-            file.write_table(part.rechunk().to_arrow(), row_group_size=SLICE_ROWS)
+    tables = (part.rechunk().to_arrow() for part in slices(rows))
+    first = next(tables)
+    with parquet.ParquetWriter(path, first.schema, compression="zstd", compression_level=3) as file:
+        for table in chain((first,), tables):
+            file.write_table(table, row_group_size=SLICE_ROWS)
 
 
 def _write_json_lines(rows: Rows, path: Path, *, compression: str) -> None:

@@ -23,12 +23,17 @@ from pairforge.files.sources import PARTIAL, check_readable
 
 
 @contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
+def atomic_path(target: Path, *, flushed: bool = True) -> Iterator[Path]:
     """A path beside `target` to write a file or a folder at; it takes the target's place when the block ends well.
 
     What was written is flushed to the disk before it is renamed. On any error, Ctrl-C included, it is removed and the
     target stays as it was. A killed process leaves at most a hidden `.NAME.partial-RANDOM`, which nothing reads.
     Missing parent folders are made. A folder that replaces another is for a moment absent, never half written.
+
+    Args:
+        target: Where it goes.
+        flushed: Whether to wait for the disk, so that a power cut leaves the old or the new whole; not needed for what
+            is looked at for damage before it is used.
 
     Raises:
         FileError: the place may not be written, the disk is full, nothing was written, or a file would replace a folder
@@ -45,17 +50,18 @@ def atomic_path(target: Path) -> Iterator[Path]:
                 raise FileError(_write_fault(target, error)) from error
             raise
         with _said_plainly(target):
-            _put_in_place(temporary, target)
+            _put_in_place(temporary, target, flushed=flushed)
     finally:
         _remove(temporary)
 
 
-def write_frame(frame: Rows, path: Path) -> str:
+def write_frame(frame: Rows, path: Path, *, flushed: bool = True) -> str:
     """Write a frame in the format that the path's suffix names, atomically; equal frames give identical bytes.
 
     Args:
         frame: A frame, or rows that are read in slices while they are written; the bytes are the same.
         path: Where to.
+        flushed: As for `atomic_path`.
 
     Returns:
         The SHA-256 of the file, as `digest_path` gives it.
@@ -68,7 +74,7 @@ def write_frame(frame: Rows, path: Path) -> str:
         raise FileError(f"{path}: .json is read, but not written. Write .jsonl or .parquet.")
     _check_target(path)
     _refuse_types(frame.schema, path, written_as)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, flushed=flushed) as temporary:
         try:
             written_as.write(frame, temporary)
             return digest_bytes(temporary)
@@ -76,15 +82,15 @@ def write_frame(frame: Rows, path: Path) -> str:
             raise FileError(_write_fault(path, error)) from error
 
 
-def write_json(value: Any, path: Path) -> None:
-    """Write a JSON value, indented, atomically.
+def write_json(value: Any, path: Path, *, flushed: bool = True) -> None:
+    """Write a JSON value, indented, atomically; `flushed` as for `atomic_path`.
 
     Raises:
         FileError: the file cannot be written.
     """
     _check_target(path)
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    with atomic_path(path) as temporary, _said_plainly(path):
+    with atomic_path(path, flushed=flushed) as temporary, _said_plainly(path):
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -119,13 +125,14 @@ def _refuse_types(schema: pl.Schema, path: Path, written_as: Format) -> None:
         raise FileError(f"{path}: {written_as.family} cannot hold column '{name}' of type {dtype}. {mend}.")
 
 
-def _put_in_place(temporary: Path, target: Path) -> None:
+def _put_in_place(temporary: Path, target: Path, *, flushed: bool) -> None:
     if not temporary.exists():
         raise FileError(f"{target}: nothing was written for it.")
     if target.exists() and temporary.is_dir() != target.is_dir():
         there, wanted = ("folder", "file") if target.is_dir() else ("file", "folder")
         raise FileError(f"{target}: is a {there}, but a {wanted} is to be written there. Name another place with -o.")
-    _flush(temporary)
+    if flushed:
+        _flush(temporary)
     if target.is_dir() and not target.is_symlink():
         replaced = target.with_name(f".{target.name}{PARTIAL}{secrets.token_hex(6)}")
         target.rename(replaced)
@@ -133,7 +140,8 @@ def _put_in_place(temporary: Path, target: Path) -> None:
         _remove(replaced)
     else:
         temporary.replace(target)
-    _flush_entry(target.parent)
+    if flushed:
+        _flush_entry(target.parent)
 
 
 def _flush(path: Path) -> None:

@@ -35,6 +35,9 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         "convert-nli": Entry(
             "pairforge.steps.convert_nli", "Turn NLI rows into pairs, triplets, scored or labelled pairs."
         ),
+        "add-noise": Entry(
+            "pairforge.steps.add_noise", "Set a damaged form beside each text, to be trained with TSDAE."
+        ),
         "pair-texts": Entry("pairforge.steps.pair_texts", "Make pairs of plain texts, without labels."),
         "mine-negatives": Entry("pairforge.steps.mine_negatives", "Give each pair texts that are near but no answer."),
         "sweep-negatives": Entry(

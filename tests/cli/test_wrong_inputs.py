@@ -31,6 +31,7 @@ def _lines(*rows: dict[str, object]) -> bytes:
 PAIRS = _parquet({"anchor": ["a?", "b?", "c?"], "positive": ["a.", "b.", "c."]})
 NLI = _lines(*({"premise": "p", "hypothesis": f"h{label}", "label": label} for label in (0, 1, 2)))
 TEXTS = _lines({"text": "one"})
+TWO_TEXTS = _lines({"text": "one cat"}, {"text": "two dogs"})
 SCORED = _parquet({"sentence1": ["a", "b", "c"], "sentence2": ["d", "e", "f"], "score": [0.1, 0.5, 0.9]})
 
 LISTS = _parquet({"query": ["a"], "documents": [["b", "c"]]})
@@ -179,6 +180,22 @@ TABLE = [
           {"sts.parquet": _parquet({"sentence1": ["a"], "sentence2": ["b"], "score": [80.0]})}),
     Wrong("score scale of nothing", "train sts.parquet --score-scale 0", ("--score-scale", "above 0"),
           {"sts.parquet": SCORED}, USAGE),
+    Wrong("ratio out of bounds", "add-noise texts.jsonl --deletion-ratio 1.5",
+          ("--deletion-ratio", "at most 1", "'1.5'"), {"texts.jsonl": TWO_TEXTS}, USAGE),
+    Wrong("unknown noise", "add-noise texts.jsonl --noise insert", ("--noise", "'insert'", "shuffle"),
+          {"texts.jsonl": TWO_TEXTS}, USAGE),
+    Wrong("ratio of a noise that is not asked for", "add-noise texts.jsonl --noise swap --deletion-ratio 0.2",
+          ("deletion", "'swap'", "Change one of them"), {"texts.jsonl": TWO_TEXTS}, USAGE),
+    Wrong("mask token with a blank", "add-noise texts.jsonl --noise mask --mask-token '[ ]'",
+          ("--mask-token", "'[ ]'"), {"texts.jsonl": TWO_TEXTS}, USAGE),
+    Wrong("no copies", "add-noise texts.jsonl --copies 0", ("--copies", "at least 1"),
+          {"texts.jsonl": TWO_TEXTS}, USAGE),
+    Wrong("texts that are numbers", "add-noise texts.parquet", ("texts.parquet", "'text'", "text", "Int64"),
+          {"texts.parquet": _parquet({"text": [1, 2]})}),
+    Wrong("null text", "add-noise texts.jsonl", ("texts.jsonl", "'text'", "null in 1 of 3 rows", "row 2"),
+          {"texts.jsonl": _lines({"text": "a"}, {"text": None}, {"text": "b"})}),
+    Wrong("column that is to be written", "add-noise texts.jsonl", ("texts.jsonl", "'damaged'", "rename or remove"),
+          {"texts.jsonl": _lines({"text": "a", "damaged": "b"})}),
     Wrong("column in the way of a streamed step", "decontaminate pairs.parquet against.parquet",
           ("pairs.parquet", "'drop_reason'", "rename or remove"),
           {"pairs.parquet": _parquet({"anchor": ["a"], "positive": ["b"], "drop_reason": ["c"]}),

@@ -160,13 +160,15 @@ def test_folder_that_was_absent_for_a_moment_when_killed_is_put_in_place(texts: 
     ]  # fmt: skip
 
 
-def test_parts_cut_otherwise_or_damaged_are_made_again(texts: Path, wanted: bytes) -> None:
+@pytest.mark.parametrize("part_rows", [2, 3])
+def test_parts_cut_otherwise_or_damaged_are_made_again(texts: Path, wanted: bytes, part_rows: int) -> None:
     running = start("SHOUT", texts, SHOUT_SECONDS="0.2")
     workspace = texts.with_name("texts.shouted.parquet.parts")
     parts = wait_for_parts(running, workspace, 2)
     kill(running)
     parts[0].with_suffix(".parquet").write_bytes(b"damaged")
-    run_stage(stage_over(texts), cache=cache_folder(), part_rows=3)
+    parts[1].write_bytes(b"{")
+    run_stage(stage_over(texts), cache=cache_folder(), part_rows=part_rows)
     assert texts.with_name("texts.shouted.parquet").read_bytes() == wanted
 
 

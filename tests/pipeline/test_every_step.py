@@ -60,6 +60,7 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "mine-negatives": lambda folder, model: Trial(
         {"num_negatives": 2, "relative_margin": 0}, {"pairs": PAIRS}, {"encoder": (model,)}
     ),
+    "add-noise": lambda folder, model: Trial({"noise": ("swap", "delete"), "copies": 2}, {"texts": PLAIN}),
     "pair-texts": lambda folder, model: Trial(
         {"by": "nearest", "min_similarity": -1}, {"texts": PLAIN}, {"encoder": (model,)}
     ),
@@ -188,7 +189,7 @@ def test_part_size_never_changes_a_byte(name: str, part_rows: int, make: Callabl
     assert main_path(whole).read_bytes() == main_path(parts).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["convert-nli", "pair-texts", "mine-negatives", "decontaminate"])
+@pytest.mark.parametrize("name", ["convert-nli", "add-noise", "pair-texts", "mine-negatives", "decontaminate"])
 def test_extra_columns_travel_along(name: str, make: Callable[..., Stage]) -> None:
     assert "source" in read_frame(run_stage(make(name), cache=cache_folder()).outputs["corpus"]).columns
 
