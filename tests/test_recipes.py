@@ -114,7 +114,7 @@ def test_a_few_steps_from_minilm_make_a_teacher_that_tells_entailment(shared_dat
         f"nli={[str(shared_data / 'nli' / 'counterfactual_train.parquet')]!r}",
         f"test={tmp_path}/test.parquet",
         "teacher.max_steps=60",
-        "teacher.eval_steps=30",
+        "teacher.eval_steps=60",
     ]
     *_, taught, scores = run(read_recipe("teacher", settings))
     note = next(note for note in taught.outcome.notes if note.startswith("kept step"))
