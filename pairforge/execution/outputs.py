@@ -14,7 +14,7 @@ from pairforge.execution.ledger import Ledger
 from pairforge.execution.manifest import Manifest, OutputRecord
 from pairforge.execution.step import Artifact, Output, Outputs, Step, StepOptions, StepResult
 from pairforge.execution.workspace import Workspace
-from pairforge.files import Rows, atomic_path, default_output, digest_path, write_frame
+from pairforge.files import Rows, atomic_path, default_output, digest_path, type_fault, write_frame
 from pairforge.files.formats import format_of, suffix_of
 from pairforge.frames import ColumnKind
 
@@ -161,7 +161,8 @@ def finish_outputs(
             records[name] = OutputRecord(path=path, digest=_finish_artifact(Path(str(result)), ready, cache))
         else:
             rows = output.check_rows(result, f"the output {name}")
-            _check_format(paths[name], holds_lists=any(dtype.is_nested() for dtype in rows.schema.values()))
+            if fault := type_fault(rows.schema, paths[name]):
+                raise StageError(fault)
             digest = write_frame(rows, ready)
             records[name] = OutputRecord(path=path, digest=digest, rows=rows.height, columns=tuple(rows.schema))
     return records

@@ -4,7 +4,7 @@ from pairforge.files.digests import digest_path, digest_source
 from pairforge.files.reading import open_frames, read_frame, read_frames, source_exists
 from pairforge.files.slices import Rows
 from pairforge.files.sources import default_output
-from pairforge.files.writing import atomic_path, read_json, write_frame, write_json
+from pairforge.files.writing import atomic_path, read_json, type_fault, write_frame, write_json
 
 __all__ = [
     "Rows",
@@ -17,6 +17,7 @@ __all__ = [
     "read_frames",
     "read_json",
     "source_exists",
+    "type_fault",
     "write_frame",
     "write_json",
 ]

@@ -73,7 +73,8 @@ def write_frame(frame: Rows, path: Path, *, flushed: bool = True) -> str:
     if written_as.write is None:
         raise FileError(f"{path}: .json is read, but not written. Write .jsonl or .parquet.")
     _check_target(path)
-    _refuse_types(frame.schema, path, written_as)
+    if fault := type_fault(frame.schema, path):
+        raise FileError(fault)
     with atomic_path(path, flushed=flushed) as temporary:
         try:
             written_as.write(frame, temporary)
@@ -114,15 +115,35 @@ def _check_target(path: Path) -> None:
         raise FileError(f"{path}: is a folder, but a file is to be written there. Name a file with -o.")
 
 
-def _refuse_types(schema: pl.Schema, path: Path, written_as: Format) -> None:
-    for name, dtype in schema.items():
-        if written_as.separator and (dtype.is_nested() or dtype == pl.Binary):
-            mend = "Write .parquet or .jsonl"
-        elif written_as.family == "parquet" and dtype in (pl.Int128, pl.UInt128, pl.Object):
-            mend = "Convert or remove it"
-        else:
-            continue
-        raise FileError(f"{path}: {written_as.family} cannot hold column '{name}' of type {dtype}. {mend}.")
+def type_fault(schema: pl.Schema, path: Path) -> str:
+    """The sentence about the first column that the format of a path cannot hold; empty if it can hold all.
+
+    Raises:
+        FileError: the suffix is unknown.
+    """
+    written_as = format_of(path)
+    mends = ((name, dtype, _mend_of_type(dtype, written_as)) for name, dtype in schema.items())
+    faults = (
+        f"{path}: {written_as.family} cannot hold column '{name}' of type {dtype}. {mend}."
+        for name, dtype, mend in mends
+        if mend
+    )
+    return next(faults, "")
+
+
+def _mend_of_type(dtype: pl.DataType, written_as: Format) -> str:
+    """What to do about a column of this type; empty where the format can hold it."""
+    if written_as.family == "parquet":
+        return "Convert or remove it" if dtype in (pl.Int128, pl.UInt128, pl.Object) else ""
+    if _holds_bytes(dtype):
+        return "Write .parquet"
+    unwritable = dtype.is_nested() or dtype in (pl.Duration, pl.Object)
+    return "Write .parquet or .jsonl" if written_as.separator and unwritable else ""
+
+
+def _holds_bytes(dtype: pl.DataType) -> bool:
+    inner = [field.dtype for field in dtype.fields] if isinstance(dtype, pl.Struct) else [getattr(dtype, "inner", None)]
+    return dtype == pl.Binary or any(isinstance(part, pl.DataType) and _holds_bytes(part) for part in inner)
 
 
 def _put_in_place(temporary: Path, target: Path, *, flushed: bool) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -58,6 +59,24 @@ def test_lists_into_separated_text_are_refused_with_the_mend(tmp_path: Path, suf
     path = tmp_path / f"x.{suffix}"
     with pytest.raises(FileError, match=r"cannot hold column 'b' of type List\(Int64\). Write .parquet or .jsonl."):
         write_frame(pl.DataFrame({"a": [1], "b": [[1, 2]]}), path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "value", "said"),
+    [
+        ("jsonl", b"x", "json lines cannot hold column 'b' of type Binary. Write .parquet."),
+        ("jsonl.gz", {"path": "x.png", "bytes": b"x"}, "cannot hold column 'b' of type Struct"),
+        ("jsonl", [b"x"], "cannot hold column 'b' of type List"),
+        ("csv", b"x", "csv cannot hold column 'b' of type Binary. Write .parquet."),
+        ("csv", timedelta(1), "csv cannot hold column 'b' of type Duration(.*). Write .parquet or .jsonl."),
+    ],
+)
+def test_a_column_that_a_format_cannot_hold_is_refused_with_one_that_can(
+    tmp_path: Path, suffix: str, value: object, said: str
+) -> None:
+    with pytest.raises(FileError, match=said):
+        write_frame(pl.DataFrame({"a": [1], "b": [value]}), tmp_path / f"x.{suffix}")
     assert list(tmp_path.iterdir()) == []
 
 
