@@ -10,7 +10,7 @@ from pairforge.execution.ledger import DROP_REASON
 from pairforge.execution.step import Input, RowWise, Step, StepContext, StepOptions
 from pairforge.frames import ANY_CORPUS, TEXT_BEARING_SHAPES, ColumnKind
 from pairforge.steps.columns import extra_columns
-from pairforge.steps.row_texts import normalised_texts, text_columns
+from pairforge.steps.row_texts import Corpora, normalised_texts, several, text_columns
 from pairforge.text import normalised
 
 
@@ -23,7 +23,7 @@ _DEFAULTS = DecontaminateOptions()
 
 def decontaminate(
     corpus: pl.DataFrame,
-    against: pl.DataFrame | Sequence[pl.DataFrame],
+    against: Corpora,
     *,
     options: DecontaminateOptions = _DEFAULTS,
     context: StepContext | None = None,
@@ -43,8 +43,7 @@ def decontaminate(
         FrameError: the columns of one of them fit no shape.
     """
     context = context or StepContext()
-    asked = [against] if isinstance(against, pl.DataFrame) else against
-    leaks = prepare(asked, options=options, context=context)
+    leaks = prepare(several(against), options=options, context=context)
     return clean_rows(corpus, first_row=0, prepared=leaks, options=options, context=context)
 
 

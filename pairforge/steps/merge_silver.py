@@ -49,7 +49,8 @@ def merge_silver(
         no such column.
 
     Raises:
-        FrameError: a column of one side is of another type on the other, or is in the way of one that is written.
+        FrameError: a side is not scored in [0, 1], no type holds a column of both, or one is in the way of one that is
+            written.
     """
     ledger = (context or StepContext()).ledger
     stacked = with_keys(_stacked(_side(gold, "gold"), _side(silver, "silver")))
@@ -72,7 +73,7 @@ def merge_silver(
 def _side(pairs: pl.DataFrame, origin: str) -> pl.DataFrame:
     own = ("sentence1", "sentence2", "score")
     extra = extra_columns(pairs, own, ("origin", DROP_REASON), origin)
-    return pairs.select(*own, pl.lit(origin).alias("origin"), *extra)
+    return SCORED_PAIR.check(pairs, origin).select(*own, pl.lit(origin).alias("origin"), *extra)
 
 
 def _stacked(gold: pl.DataFrame, silver: pl.DataFrame) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from pairforge.models import Encoder, ModelKind, Side
 from pairforge.randomness import row_uniforms
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.random_pairs import random_codes
-from pairforge.steps.row_texts import row_texts
+from pairforge.steps.row_texts import Corpora, row_texts, several
 from pairforge.steps.sentence_pairs import (
     FIRST,
     PAIR_SHAPES,
@@ -30,7 +30,7 @@ from pairforge.steps.sentence_pairs import (
     Sentences,
     pair_codes,
     pair_places,
-    sentence_columns,
+    sentence_contract,
     two_sentences,
     with_keys,
 )
@@ -75,9 +75,9 @@ _DEFAULTS = ProposePairsOptions()
 
 def propose_pairs(
     gold: pl.DataFrame,
-    texts: Sequence[pl.DataFrame] | None = None,
+    texts: Corpora | None = None,
     given: pl.DataFrame | None = None,
-    known: Sequence[pl.DataFrame] | None = None,
+    known: Corpora | None = None,
     *,
     encoder: Encoder | None = None,
     options: ProposePairsOptions = _DEFAULTS,
@@ -104,14 +104,15 @@ def propose_pairs(
 
     Raises:
         OptionsError: there is no encoder, or no given file, where one is needed, or one where none is.
-        FrameError: there are fewer than two sentences.
+        FrameError: columns are missing or null, or there are fewer than two sentences.
     """
     context = context or StepContext()
     _check(options, encoder, given, texts)
-    excluded = pl.concat([two_sentences(pairs) for pairs in (gold, *(known or ()))])
+    own = two_sentences(gold, "gold")
+    excluded = pl.concat([own, *(two_sentences(pairs, "known") for pairs in several(known))])
     if given is not None:
         return _capped(_fresh(given, excluded, context.ledger), options, context.ledger)
-    pool = _sentences(gold, texts, options)
+    pool = _sentences(own, several(texts), options)
     context.ledger.count("sentences", len(pool))
     found = _found(pool, pool.codes(excluded), encoder, options, context)
     return _capped(_as_frame(found, pool), options, context.ledger)
@@ -121,7 +122,7 @@ def _check(
     options: ProposePairsOptions,
     encoder: Encoder | None,
     given: pl.DataFrame | None,
-    texts: Sequence[pl.DataFrame] | None,
+    texts: Corpora | None,
 ) -> None:
     if options.needs_encoder and encoder is None:
         raise OptionsError(f"Pairs by {options.by} need an encoder. Name a model, or find pairs by bm25.")
@@ -129,15 +130,15 @@ def _check(
         raise OptionsError("Pairs that are given need a file of candidates. Name it with --given.")
     if options.by != "given" and given is not None:
         raise OptionsError(f"A file of candidates is given, but pairs are found by {options.by}. Say --by given.")
-    if not options.gold_sentences and texts is None:
+    if options.by != "given" and not options.gold_sentences and texts is None:
         raise OptionsError("Without gold's sentences there is nothing to pair. Give --texts.")
     if options.by == "given" and texts is not None:
         raise OptionsError("Given pairs are taken as they are, so texts have no use. Leave out --texts.")
 
 
-def _sentences(gold: pl.DataFrame, texts: Sequence[pl.DataFrame] | None, options: ProposePairsOptions) -> Sentences:
-    own = [two_sentences(gold)[name] for name in ("sentence1", "sentence2") if options.gold_sentences]
-    pool = Sentences.of([*own, *(row_texts(corpus, "texts")["text"] for corpus in texts or ())])
+def _sentences(gold: pl.DataFrame, texts: Sequence[pl.DataFrame], options: ProposePairsOptions) -> Sentences:
+    own = gold.get_columns() if options.gold_sentences else []
+    pool = Sentences.of([*own, *(row_texts(corpus, "texts")["text"] for corpus in texts)])
     if len(pool) < 2:
         role = "gold" if options.gold_sentences else "texts"
         raise FrameError(f"{role}: {len(pool)} sentence cannot be paired; give more --texts.")
@@ -208,9 +209,10 @@ def _fresh(given: pl.DataFrame, excluded: pl.DataFrame, ledger: Ledger) -> pl.Da
     labels = [name for name in _LABELS if name in given.columns]
     if labels:
         ledger.note(f"the given file's {' and '.join(labels)} is left behind: its pairs are to be scored anew")
-    own, written = (*sentence_columns(given), *labels), ("sentence1", "sentence2", "proposed_by", DROP_REASON)
+    sentences = (column.name for column in sentence_contract(given, "given").columns)
+    own, written = (*sentences, *labels), ("sentence1", "sentence2", "proposed_by", DROP_REASON)
     extra = extra_columns(given, own, written, "given")
-    rows = with_keys(pl.concat([two_sentences(given), given.select(extra)], how="horizontal"))
+    rows = with_keys(pl.concat([two_sentences(given, "given"), given.select(extra)], how="horizontal"))
     known = with_keys(excluded).select(FIRST, SECOND, pl.lit(True).alias("__known")).unique()
     flagged = rows.join(known, on=[FIRST, SECOND], how="left", maintain_order="left").with_columns(
         pl.when(pl.col(FIRST) == "").then(pl.lit("empty_sentence"))

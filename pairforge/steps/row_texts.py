@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pairforge.frames import TEXT_BEARING_SHAPES, ColumnKind, detect_shape
 from pairforge.text import normalised
+
+Corpora = pl.DataFrame | Sequence[pl.DataFrame]
+"""Several corpora, each of a shape of its own; one may be given by itself."""
+
+
+def several(corpora: Corpora | None) -> Sequence[pl.DataFrame]:
+    """The corpora as a sequence."""
+    return [corpora] if isinstance(corpora, pl.DataFrame) else corpora or ()
 
 
 def text_columns(frame: pl.DataFrame, place: str) -> list[tuple[str, ColumnKind]]:

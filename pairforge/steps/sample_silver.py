@@ -67,13 +67,15 @@ def sample_silver(
 
     Raises:
         OptionsError: `by` and `gold` do not go together.
-        FrameError: gold's scores are all equal.
+        FrameError: scores do not lie in [0, 1], or gold's are all equal.
     """
     ledger = (context or StepContext()).ledger
     if gold is None and options.by == "kde":
         raise OptionsError("Sampling by kde follows gold pairs, and there are none. Name them with --gold.")
     if gold is not None and options.by != "kde":
         raise OptionsError(f"Gold pairs are given, but sampling by {options.by} follows none. Leave out --gold.")
+    silver = SCORED_PAIR.check(silver, "silver")
+    gold = None if gold is None else SCORED_PAIR.check(gold, "gold")
     scores = silver["score"].to_numpy()
     draws = row_uniforms(options.seed, np.arange(len(scores)), 0)
     kept = _lowest(draws / np.maximum(_ratios(scores, gold, options, ledger), _SMALLEST), options.num_silver)

@@ -12,7 +12,15 @@ import numpy as np
 import polars as pl
 
 from pairforge.engines.search import Rows
-from pairforge.frames import LABELLED_PAIR, PAIR, RAW_NLI, SCORED_PAIR, SENTENCE_PAIR
+from pairforge.frames import (
+    LABELLED_PAIR,
+    PAIR,
+    RAW_NLI,
+    SCORED_PAIR,
+    SENTENCE_PAIR,
+    FrameContract,
+    detect_shape,
+)
 from pairforge.text import normalised
 
 PAIR_SHAPES = (RAW_NLI, SCORED_PAIR, LABELLED_PAIR, PAIR, SENTENCE_PAIR)
@@ -22,17 +30,25 @@ FIRST, SECOND = "__first", "__second"
 """The columns of a pair's key: its normalised sentences, the lesser first."""
 
 
-def sentence_columns(pairs: pl.DataFrame) -> tuple[str, str]:
-    """The names of the two columns of sentences, whatever the shape of `PAIR_SHAPES`."""
-    shape = next(shape for shape in PAIR_SHAPES if not shape.missing(pairs.columns))
-    first, second = shape.columns[:2]
-    return first.name, second.name
+def sentence_contract(pairs: pl.DataFrame, role: str) -> FrameContract:
+    """The two columns of sentences, whatever the shape of `PAIR_SHAPES`.
+
+    Raises:
+        FrameError: the columns fit none of these shapes.
+    """
+    shape = detect_shape(pairs, role, PAIR_SHAPES)
+    return FrameContract(shape.name, shape.columns[:2])
 
 
-def two_sentences(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The two sentences of each row as sentence1 and sentence2."""
-    first, second = sentence_columns(pairs)
-    return pairs.select(pl.col(first).alias("sentence1"), pl.col(second).alias("sentence2"))
+def two_sentences(pairs: pl.DataFrame, role: str) -> pl.DataFrame:
+    """The two sentences of each row as sentence1 and sentence2.
+
+    Raises:
+        FrameError: they are missing, no text or null, or there is no row.
+    """
+    contract = sentence_contract(pairs, role)
+    sentences = contract.view(contract.check(pairs, role))
+    return sentences.rename(dict(zip(sentences.columns, ("sentence1", "sentence2"), strict=True)))
 
 
 def with_keys(pairs: pl.DataFrame) -> pl.DataFrame:

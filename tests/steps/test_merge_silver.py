@@ -63,3 +63,10 @@ def test_gold_of_another_domain_is_left_out_and_still_kept_out_of_silver() -> No
     merged = merge_silver(gold, silver, options=options, context=context)
     assert merged.rows() == [("a", "c", 0.0, "silver")]
     assert context.ledger.dropped == {"silver_of_a_gold_pair": 1, "gold": 1}
+
+
+def test_sides_that_are_not_scored_from_0_to_1_are_refused() -> None:
+    with pytest.raises(FrameError, match="gold: column 'score' should lie in 0 to 1"):
+        merge_silver(_scored([("a", "b")], 4.5), _scored([("a", "c")], 0.2))
+    with pytest.raises(FrameError, match="silver: column 'score' is missing"):
+        merge_silver(_scored([("a", "b")], 1.0), _scored([("a", "c")], 0.2).drop("score"))

@@ -205,3 +205,32 @@ def test_texts_may_be_of_any_shape() -> None:
     found = propose_pairs(_gold([("x y", "z")]), texts, options=ProposePairsOptions(by="bm25", gold_sentences=False))
     assert frozenset(("red bus", "red hen")) in _keys(found)
     assert frozenset(("red", "red hen")) in _keys(found)
+
+
+def test_one_corpus_may_be_given_by_itself() -> None:
+    gold, options = _gold([("red car", "x")]), ProposePairsOptions(by="bm25")
+    known, texts = _gold([("red bus", "Red car.")]), _texts("red bus", "red hen")
+    found = propose_pairs(gold, texts[0], known=known, options=options)
+    assert found.equals(propose_pairs(gold, texts, known=[known], options=options))
+    assert frozenset(("red car", "red bus")) not in _keys(found)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"gold": _gold([("a", "b")]).rename({"sentence1": "x"})}, "gold: its columns .* fit no wanted shape"),
+        ({"gold": pl.DataFrame({"anchor": ["a", None], "positive": ["b", "c"]})}, "gold: column 'anchor' is null in 1"),
+        ({"known": _gold([("a", "b")]).clear()}, "known: .* no rows"),
+        ({"given": pl.DataFrame({"sentence1": [1], "sentence2": ["b"]})}, "given: column 'sentence1' should hold text"),
+    ],
+)
+def test_frames_without_two_sentences_a_row_are_refused(inputs: dict[str, Any], said: str) -> None:
+    options = ProposePairsOptions(by="given" if "given" in inputs else "random")
+    with pytest.raises(FrameError, match=said):
+        propose_pairs(**({"gold": _gold([("x", "y")])} | inputs), options=options)
+
+
+def test_given_pairs_need_no_sentences_of_gold() -> None:
+    options = ProposePairsOptions(by="given", gold_sentences=False)
+    found = propose_pairs(_gold([("x", "y")]), given=_gold([("a", "b")]), options=options)
+    assert found.rows() == [("a", "b", "given")]

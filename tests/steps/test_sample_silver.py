@@ -124,3 +124,16 @@ def test_silver_of_one_class_is_kept_whole() -> None:
     context, silver = StepContext(), _scored([0.1, 0.2, 0.3])
     assert sample_silver(silver, _scored([0, 1]), context=context).equals(silver)
     assert context.ledger.notes == ["all silver scores are below 0.5, so no class has too many to follow gold"]
+
+
+@pytest.mark.parametrize(
+    ("silver", "gold", "said"),
+    [
+        ([0.1, float("nan")], [0.1, 0.9], "silver: column 'score' holds NaN"),
+        ([0.1, 4.5], [0.1, 0.9], "silver: column 'score' should lie in 0 to 1"),
+        ([0.1, 0.9], [], "gold: .* no rows"),
+    ],
+)
+def test_scores_off_the_scale_are_refused(silver: list[float], gold: list[float], said: str) -> None:
+    with pytest.raises(FrameError, match=said):
+        sample_silver(_scored(silver), _scored(gold))
