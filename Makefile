@@ -11,7 +11,7 @@ quickstart: $(READY)
 	$(BIN)/pairforge run recipes/quickstart.toml
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 test-model: $(READY)
 	$(BIN)/pytest -m model
