@@ -170,7 +170,8 @@ def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileIn
     for role in step.models.values():
         if role.flag.replace("-", "_") in typed and not role.needed(options):
             raise OptionsError(
-                f"{flag(role.flag)} is given, but with these options {step.name} uses no such model. Leave it out."
+                f"{flag(role.flag)} is given, but with these options {step.name} uses no such model "
+                f"({role.help[:1].lower()}{role.help[1:].rstrip('.')}). Leave it out."
             )
     for name, target in column_flags(step).items():
         if name in typed and not any(role in inputs for role in target.roles):

@@ -20,15 +20,16 @@ import polars as pl
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.step import Input, ModelRole, RowWise, Step, StepContext
 from pairforge.frames import CORPUS, N_TUPLE, PAIR, QRELS, TRIPLET
-from pairforge.models import Encoder, ModelKind
+from pairforge.models import Encoder, ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.forbidden_rows import NONE
+from pairforge.steps.mining.chosen import Chosen
 from pairforge.steps.mining.collection import Collection
 from pairforge.steps.mining.formats import Mined, columns_of, contract_of, in_format
 from pairforge.steps.mining.options import MineNegativesOptions
 from pairforge.steps.mining.preparation import OWN_CLUSTER, Prepared, prepare_mining, refuse_too_few_texts, same_cluster
 from pairforge.steps.mining.retrieval import finder_words
-from pairforge.steps.mining.selection import Chosen
+from pairforge.steps.mining.score_check import score_check
 from pairforge.steps.mining.settled import Settled, chosen_in_blocks, settle
 
 __all__ = ["STEP", "MineNegativesOptions", "mine_negatives"]
@@ -43,6 +44,7 @@ def mine_negatives(
     qrels: pl.DataFrame | None = None,
     *,
     encoder: Encoder | None = None,
+    scorer: PairScorer | None = None,
     options: MineNegativesOptions = _DEFAULTS,
     context: StepContext | None = None,
 ) -> pl.DataFrame:
@@ -58,6 +60,7 @@ def mine_negatives(
         corpus: text; with `qrels`, doc_id too; with a group column, that too. The pairs' own positives if not given.
         qrels: query_id, doc_id, relevance (above 0: relevant).
         encoder: Measures similarity; may be None for strategy "easy" without scores, clusters or near-duplicates.
+        scorer: A cross-encoder that reads what would be chosen, the nearest first, until each pair has enough.
         options: How many, how near, which never, in which shape.
         context: The cache for vectors, and where candidates and rows are counted.
 
@@ -67,7 +70,8 @@ def mine_negatives(
 
     Raises:
         FrameError: the corpus has too few distinct texts, or a column is missing or in the way.
-        OptionsError: these options need an encoder, and there is none.
+        OptionsError: these options need a model, and there is none, or a scorer has no bound to heed.
+        ModelError: the scorer's outputs cannot be read as asked.
     """
     pairs = PAIR.check(pairs, "pairs")
     with _with_workspace(context or StepContext()) as within:
@@ -76,6 +80,7 @@ def mine_negatives(
             None if corpus is None else CORPUS.check(corpus, "corpus"),
             None if qrels is None else QRELS.check(qrels, "qrels"),
             encoder=encoder,
+            scorer=scorer,
             options=options,
             context=within,
         )
@@ -110,6 +115,7 @@ def prepare(
     qrels: pl.DataFrame | None = None,
     *,
     encoder: Encoder | None = None,
+    scorer: PairScorer | None = None,
     options: MineNegativesOptions,
     context: StepContext,
 ) -> Ready:
@@ -134,7 +140,9 @@ def prepare(
     levels = [level for level in (options.min_quantile, options.max_quantile) if level is not None]
     if levels:
         prepared = prepared.with_quantiles(levels)
-    return Ready(prepared, None if options.max_uses is None else settle(prepared, options, options.max_uses, context))
+    check = score_check(scorer, collection, options, context)
+    turns = options.max_uses is not None or check is not None
+    return Ready(prepared, settle(prepared, options, context, check=check) if turns else None)
 
 
 def mine_rows(
@@ -187,7 +195,14 @@ STEP = Step(
     models={
         "encoder": ModelRole(
             "Measures similarity.", ModelKind.ENCODER, needed=lambda options: bool(options.needs_encoder)
-        )
+        ),
+        "scorer": ModelRole(
+            "A cross-encoder that reads what would be chosen; with --max-score or --score-margin.",
+            ModelKind.SCORER,
+            flag="scorer",
+            default=None,
+            needed=lambda options: bool(options.needs_scorer),
+        ),
     },
     row_wise=RowWise(role="pairs", prepare=prepare, run=mine_rows),
     suffix="negatives",

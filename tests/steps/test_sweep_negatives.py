@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -11,7 +14,7 @@ from pairforge.execution.step import StepContext
 from pairforge.steps.mine_negatives import MineNegativesOptions, mine_negatives
 from pairforge.steps.mining.sweep_table import shown_rows
 from pairforge.steps.sweep_negatives import SWEEP, SweepNegativesOptions, sweep_negatives
-from tests.fakes import LetterEncoder
+from tests.fakes import LetterEncoder, OverlapScorer
 
 SYLLABLES = ["ba", "co", "du", "fi", "lo", "me", "nu", "pi", "ra", "so"]
 TEXTS = [f"{first} {second}{'xyz'[(row + place) % 3]}" for row, first in enumerate(SYLLABLES)
@@ -159,3 +162,55 @@ def test_texts_without_a_label_are_not_judged() -> None:
     labelled = mined.join(corpus.drop_nulls(), left_on="negative", right_on="text")
     assert table["judged"].to_list() == [labelled.height]
     assert table["false_rate"][0] == pytest.approx((labelled["kind"] == labelled["kind_right"]).mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("false_score", [0.3, 0.6])
+def test_a_cross_encoder_judges_the_sample_reading_each_pair_once(false_score: float, tmp_path: Path) -> None:
+    grid = {"min_rank": (1, 3), "relative_margin": (0.0, 0.1)}
+    options = SweepNegativesOptions.model_validate(
+        {"num_negatives": 2, "false_score": false_score, "sample": 25, "max_rank": (30,), **grid}
+    )
+    context, scorer = StepContext(cache=tmp_path), OverlapScorer()
+    table = sweep_negatives(PAIRS, CORPUS, encoder=LetterEncoder(8), scorer=scorer, options=options, context=context)
+    assert len(scorer.scored) == len(set(scorer.scored))
+    sampled = {anchor for anchor, _ in scorer.scored}
+    assert len(sampled) == context.ledger.counts["anchors judged"] == 25
+    for row in table.iter_rows(named=True):
+        setting = {name: row[name] for name in (*grid, "num_negatives", "max_rank")}
+        mined = mine_negatives(
+            PAIRS,
+            CORPUS,
+            encoder=LetterEncoder(8),
+            options=MineNegativesOptions.model_validate(setting | {"output_format": "triplet"}),
+        ).filter(pl.col("anchor").is_in(sampled))
+        high = [
+            OverlapScorer._logit(anchor, text) >= np.log(false_score / (1 - false_score))
+            for anchor, text in mined.select("anchor", "negative").iter_rows()
+        ]
+        assert (row["judged"], row["false_rate"]) == (len(high), pytest.approx(np.mean(high), abs=1e-6))
+    again = OverlapScorer()
+    assert sweep_negatives(
+        PAIRS, CORPUS, encoder=LetterEncoder(8), scorer=again, options=options, context=context
+    ).equals(table)
+    assert again.scored == []
+
+
+@pytest.mark.parametrize(
+    ("options", "scorer", "words"),
+    [
+        ({}, OverlapScorer(), "give false_score"),
+        ({"false_score": 0.5}, None, "needs a cross-encoder"),
+    ],
+)
+def test_a_judge_needs_its_bound_and_a_bound_its_judge(
+    options: dict[str, object], scorer: OverlapScorer | None, words: str
+) -> None:
+    chosen = SweepNegativesOptions.model_validate(options)
+    with pytest.raises(OptionsError, match=words):
+        sweep_negatives(PAIRS, CORPUS, encoder=LetterEncoder(8), scorer=scorer, options=chosen)
+
+
+@pytest.mark.parametrize("options", [{"false_score": 0.5, "label_column": "kind"}, {"head": "nli"}])
+def test_judges_at_odds_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(OptionsError):
+        SweepNegativesOptions.model_validate(options)

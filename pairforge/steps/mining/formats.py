@@ -11,9 +11,9 @@ import polars as pl
 
 from pairforge.frames import LABELLED_LIST, LABELLED_PAIR, N_TUPLE, SCORED_LIST, TRIPLET, FrameContract
 from pairforge.steps.forbidden_rows import NONE
+from pairforge.steps.mining.chosen import Chosen
 from pairforge.steps.mining.options import MineNegativesOptions
 from pairforge.steps.mining.retrieval import finder_words
-from pairforge.steps.mining.selection import Chosen
 
 _POSITIVE = -2
 _GIVEN = 255

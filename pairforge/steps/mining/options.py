@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pairforge.errors import OptionsError
 from pairforge.execution.step import SeededOptions
+from pairforge.steps.pair_scores import HeadOptions
 
 _SEMI_HARD_ONLY = (
     "min_rank",
@@ -19,6 +20,8 @@ _SEMI_HARD_ONLY = (
     "absolute_margin",
     "relative_margin",
     "band",
+    "max_score",
+    "score_margin",
     "retriever",
     "with_retrievers",
     "sampling",
@@ -26,6 +29,8 @@ _SEMI_HARD_ONLY = (
 
 _COSINE_BOUNDS = ("min_similarity", "max_similarity", "min_quantile", "max_quantile", "absolute_margin")
 _USUAL_MARGIN = 0.05
+HEAD_DEFAULTS = {name: field.default for name, field in HeadOptions.model_fields.items()}
+"""The options that say how a cross-encoder is read, where nobody did."""
 
 NumNegatives = Annotated[int, Field(ge=1, description="Negatives for each pair.")]
 
@@ -90,7 +95,7 @@ class RetrievalOptions(SeededOptions):
         return self
 
 
-class MineNegativesOptions(RetrievalOptions):
+class MineNegativesOptions(RetrievalOptions, HeadOptions):
     """Options of mine-negatives."""
 
     num_negatives: NumNegatives = 3
@@ -127,6 +132,14 @@ class MineNegativesOptions(RetrievalOptions):
             description="The same as a share of the positive's cosine; if not given 0.05, and none for bm25 alone "
             "(0: no such margin).",
         ),
+    ] = None
+    max_score: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Greatest score in [0, 1] that the cross-encoder of --scorer gives a negative."),
+    ] = None
+    score_margin: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Score by which a negative must lie below the positive, by that cross-encoder."),
     ] = None
     band: Annotated[
         tuple[Annotated[str, AfterValidator(_checked_band)], ...],
@@ -178,6 +191,13 @@ class MineNegativesOptions(RetrievalOptions):
             raise OptionsError("too_few='pad' would fill a band with texts from outside it. Choose keep or drop.")
         return self
 
+    @model_validator(mode="after")
+    def _refuse_a_head_that_nothing_reads(self) -> MineNegativesOptions:
+        changed = [name for name, default in HEAD_DEFAULTS.items() if getattr(self, name) != default]
+        if changed and not self.needs_scorer:
+            raise OptionsError(f"{changed[0]} needs a cross-encoder that is read: give max_score or score_margin too.")
+        return self
+
     def _refuse_empty_windows(self) -> None:
         ranks = self.max_rank - self.min_rank + 1
         if self.strategy == "semi-hard" and ranks < self.num_negatives:
@@ -220,6 +240,11 @@ class MineNegativesOptions(RetrievalOptions):
             return False
         bounded = any(getattr(self, name) is not None for name in _COSINE_BOUNDS) or self.margin_share > 0
         return "dense" in self.retriever or bounded or bool(self.band) or self.sampling == "weighted"
+
+    @property
+    def needs_scorer(self) -> bool:
+        """Whether a cross-encoder reads what is chosen."""
+        return self.max_score is not None or self.score_margin is not None
 
     @property
     def depth(self) -> int:

@@ -16,17 +16,25 @@ from pairforge.errors import StageError
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.parts import Part, PartStore, cut
 from pairforge.execution.step import StepContext
+from pairforge.progress import silent
 from pairforge.steps.mining.candidates import candidates_among, searched
+from pairforge.steps.mining.chosen import Chosen, Uses
 from pairforge.steps.mining.options import MineNegativesOptions
 from pairforge.steps.mining.preparation import Prepared
-from pairforge.steps.mining.selection import Chosen, Uses, choose
+from pairforge.steps.mining.selection import Check, choose
 
 _PAIRS_A_BLOCK = 8_192
 _CANDIDATES_AT_ONCE = 2**20
 
 
 def chosen_in_blocks(
-    pairs: range, prepared: Prepared, options: MineNegativesOptions, ledger: Ledger, uses: Uses | None = None
+    pairs: range,
+    prepared: Prepared,
+    options: MineNegativesOptions,
+    ledger: Ledger,
+    *,
+    uses: Uses | None = None,
+    check: Check | None = None,
 ) -> Iterator[Chosen]:
     """The negatives of the pairs with these ordinals, in blocks whose size bounds memory and changes nothing."""
     lines = max(1, len(options.band)) * max(options.depth, options.num_negatives)
@@ -35,7 +43,7 @@ def chosen_in_blocks(
         ordinals = np.arange(start, min(start + step, pairs.stop))
         rankings = searched(ordinals, prepared, options.depth)
         candidates = candidates_among(rankings, ordinals, prepared, options.depth)
-        yield choose(candidates, prepared, options, ledger, uses)
+        yield choose(candidates, prepared, options, ledger, uses=uses, check=check)
 
 
 @dataclass(frozen=True)
@@ -61,30 +69,33 @@ class Settled:
         return found.only((found.ordinals >= pairs.start) & (found.ordinals < pairs.stop))
 
 
-def settle(prepared: Prepared, options: MineNegativesOptions, max_uses: int, context: StepContext) -> Settled:
-    """Choose for every pair in turn, no text for more than `max_uses` of them.
+def settle(
+    prepared: Prepared, options: MineNegativesOptions, context: StepContext, *, check: Check | None = None
+) -> Settled:
+    """Choose for every pair in turn.
 
     Args:
         prepared: What all pairs share.
         options: Those of mining.
-        max_uses: Pairs that a text may serve.
         context: Its workspace keeps the blocks, its ledger counts.
+        check: Looks at every text that is chosen; it shows its own progress.
 
     Raises:
         StageError: there is no workspace.
     """
     if context.workspace is None:
-        raise StageError("A cap on uses needs a workspace to settle all pairs in; call mine_negatives() outside one.")
+        raise StageError("These options settle all pairs in a workspace first; call mine_negatives() outside a stage.")
     settled = Settled(PartStore(context.workspace / "settled"), cut(prepared.num_pairs, _PAIRS_A_BLOCK))
-    uses = Uses.of(len(prepared.texts), max_uses)
-    with context.progress("choosing", prepared.num_pairs, "pairs") as advance:
+    uses = None if options.max_uses is None else Uses.of(len(prepared.texts), options.max_uses)
+    progress = context.progress if check is None else silent
+    with progress("choosing", prepared.num_pairs, "pairs") as advance:
         for block in settled.blocks:
-            if settled.store.is_finished(block):
-                uses.add(_read(settled.store.read(block)[0]).negatives)
-            else:
+            if not settled.store.is_finished(block):
                 pairs, ledger = range(block.first_row, block.first_row + block.rows), Ledger()
-                chosen = Chosen.joined(list(chosen_in_blocks(pairs, prepared, options, ledger, uses)))
-                settled.store.keep(block, _written(chosen), ledger)
+                chosen = chosen_in_blocks(pairs, prepared, options, ledger, uses=uses, check=check)
+                settled.store.keep(block, _written(Chosen.joined(list(chosen))), ledger)
+            elif uses is not None:
+                uses.add(_read(settled.store.read(block)[0]).negatives)
             context.ledger.merge(settled.store.read(block)[1])
             advance(block.rows)
     return settled

@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from pairforge.errors import OptionsError
-from pairforge.steps.mining.options import MineNegativesOptions, NumNegatives, RetrievalOptions
+from pairforge.steps.mining.options import HEAD_DEFAULTS, MineNegativesOptions, NumNegatives, RetrievalOptions
+from pairforge.steps.pair_scores import HeadOptions
 
 SWEPT = (
     "max_rank",
@@ -32,7 +33,7 @@ _Numbers = tuple[Annotated[float | None, BeforeValidator(_or_none)], ...]
 _Counts = tuple[Annotated[int | None, BeforeValidator(_or_none)], ...]
 
 
-class SweepNegativesOptions(RetrievalOptions):
+class SweepNegativesOptions(RetrievalOptions, HeadOptions):
     """Options of sweep-negatives: the values to try, each with each."""
 
     num_negatives: NumNegatives = 3
@@ -56,6 +57,10 @@ class SweepNegativesOptions(RetrievalOptions):
             "label of the anchor.",
         ),
     ] = None
+    false_score: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Score in [0, 1] from which the cross-encoder of --scorer says false."),
+    ] = None
     sample: Annotated[int, Field(ge=2, description="Anchors whose negatives are judged.")] = 300
     confidence: Annotated[float, Field(gt=0, lt=1, description="How sure the intervals are.")] = 0.95
     max_false_rate: Annotated[
@@ -74,6 +79,15 @@ class SweepNegativesOptions(RetrievalOptions):
                 f"no min_rank and max_rank leave room for {self.num_negatives} negatives. Raise max_rank."
             )
         self.settings()
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_two_judges(self) -> SweepNegativesOptions:
+        if self.label_column is not None and self.false_score is not None:
+            raise OptionsError("label_column and false_score name two judges. Leave one of them out.")
+        changed = [name for name, default in HEAD_DEFAULTS.items() if getattr(self, name) != default]
+        if changed and self.false_score is None:
+            raise OptionsError(f"{changed[0]} needs a cross-encoder that judges: give false_score too.")
         return self
 
     def settings(self) -> list[MineNegativesOptions]:

@@ -49,7 +49,7 @@ def tell_of_best(table: pl.DataFrame, num_judged: int | None, options: SweepNega
         ledger: Where it is noted.
     """
     if num_judged is None:
-        ledger.note("Nothing judges the negatives: --label-column names labels, of which a sample is revealed.")
+        ledger.note("Nothing judges the negatives: name a --label-column, or a --scorer with --false-score.")
         return
     ledger.count("anchors judged", num_judged)
     wanted = f"a false share of {options.max_false_rate:g} at most ({options.confidence:.0%} sure)"
