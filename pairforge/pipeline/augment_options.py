@@ -67,8 +67,10 @@ class AugmentOptions(SeededOptions):
         Field(description="Scored pairs by which students trained on gold and on silver are then compared."),
     ] = ()
     true: Annotated[
-        _File, Field(description="Scored pairs with the truth about silver pairs, as far as it is known, to compare.")
-    ] = None
+        _File,
+        Field(description="Scored pairs with the truth about silver pairs, as far as it is known, to compare; given "
+                          "candidates that are scored need none."),
+    ] = None  # fmt: skip
     student: Annotated[
         str,
         Field(min_length=1, description="What is trained to compare: static, a fresh one of 512 dimensions with random "

@@ -116,12 +116,17 @@ def judges_of(options: AugmentOptions, reading: FileInput) -> dict[str, Judge]:
 
 
 def truth_of(options: AugmentOptions, reading: FileInput) -> pl.DataFrame | None:
-    """The true scores that are known; None without a file of them.
+    """The true scores that are known: of the file that says so, else of given candidates that have some; None if none.
 
     Raises:
-        FileError, FrameError: it cannot be read, or holds no gold pairs.
+        FileError, FrameError: a file cannot be read, or holds no gold pairs.
     """
-    return None if options.true is None else scores_in(options.true, reading)
+    if options.true is not None:
+        return scores_in(options.true, reading)
+    if options.given is None or not options.verify:
+        return None
+    known = {*read_frame(options.given, 1).columns} & {"score", "label", reading.columns.get("score")}
+    return scores_in(options.given, reading) if known else None
 
 
 def usual_rates(student: str) -> tuple[float, ...]:

@@ -99,6 +99,16 @@ def test_truth_may_be_nli(files: None) -> None:
     assert truth_of(AugmentOptions(), _READING) is None
 
 
+def test_the_truth_about_given_candidates_may_stand_in_their_own_file(files: None) -> None:
+    asked = {"candidates": "given", "verify": ("test.parquet",)}
+    known = truth_of(AugmentOptions(given="true.parquet", **asked), _READING)  # type: ignore[arg-type]
+    assert known is not None
+    assert known.height == 10
+    pl.read_parquet("true.parquet").drop("score").write_parquet("bare.parquet")
+    assert truth_of(AugmentOptions(given="bare.parquet", **asked), _READING) is None  # type: ignore[arg-type]
+    assert truth_of(AugmentOptions(candidates="given", given="true.parquet"), _READING) is None
+
+
 def test_judges_are_named_by_their_stems_where_that_is_enough(files: None, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     for name in ("more/test.parquet", "more/other.parquet"):
