@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from pairforge.agreement import Array, spearman
-from pairforge.evaluation.statistics import paired_bootstrap
+from pairforge.evaluation.statistics import Estimate, paired_bootstrap
 from pairforge.execution.stage import FileInput, Stage, run_stage
 from pairforge.files import digest_path, read_frame
 from pairforge.models import DEFAULT_ENCODER, ModelRequest
@@ -76,6 +76,7 @@ class Contest:
         loss: What to learn.
         folder: Where the trials are kept.
         cache: The folder of the caches that all commands share.
+        bootstrap_samples: Resamples behind each interval.
     """
 
     student: str
@@ -87,6 +88,7 @@ class Contest:
     loss: LossName
     folder: Path
     cache: Path
+    bootstrap_samples: int = 10_000
 
     def similarities(self, contestant: Contestant, rate: float | None, seed: int) -> dict[str, Array]:
         """Judge → the cosines that one student finds, shape (rows,)."""
@@ -128,6 +130,10 @@ class Contest:
     def score(self, judge: str, similarities: Array) -> float:
         """Spearman's coefficient with a judge's gold scores."""
         return spearman(similarities, self.judges[judge].gold)
+
+    def difference(self, judge: str, ours: Array, theirs: Array) -> Estimate:
+        """How far our students are ahead of theirs by a judge; cosines of shape (seeds, rows)."""
+        return paired_bootstrap(ours, theirs, self.judges[judge].gold, samples=self.bootstrap_samples)
 
     def _name(self, contestant: Contestant) -> str:
         # By content: the trials of another corpus under the same name are kept beside it.
@@ -181,9 +187,7 @@ def _scores(contest: Contest, found: Mapping[str, Array], baseline: Mapping[str,
     return {
         judge: Scores(
             by_seed=tuple(contest.score(judge, similarities) for similarities in found[judge]),
-            ahead=None
-            if baseline is None
-            else paired_bootstrap(found[judge], baseline[judge], contest.judges[judge].gold),
+            ahead=None if baseline is None else contest.difference(judge, found[judge], baseline[judge]),
         )
         for judge in contest.judges
     }

@@ -45,6 +45,7 @@ def contest(tmp_path: Path, student: str) -> Contest:
         loss="cosine-similarity",
         folder=tmp_path / "trials",
         cache=cache_folder(),
+        bootstrap_samples=200,
     )
 
 
