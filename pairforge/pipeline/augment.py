@@ -70,7 +70,7 @@ def plan_augmentation(
             wanted.
         RecipeError: more than one such fault.
     """
-    if options.cross_domain and not texts:
+    if options.cross_domain and not texts and options.candidates != "given":
         raise OptionsError("--cross-domain pairs the texts of another domain, and there are none. Give --texts.")
     source, reading = str(gold), reading_of(options)
     output = output or default_output(source, AUGMENTED)

@@ -55,9 +55,9 @@ def augment_stages(
         "teacher": not options.teacher_ready and _teacher(train, dev, options, num_train=num_gold * (1 - (share or 0))),
         "checked": {"step": "score-pairs", "pairs": dev, "model": teacher},
         "candidates": _candidates(train, dev, texts, options),
-        # A held-out sentence may come back by the texts.
-        "apart": share and {"step": "decontaminate", "corpus": "stage:candidates", "against": dev},
-        "scored": {"step": "score-pairs", "pairs": "stage:apart" if share else "stage:candidates", "model": teacher},
+        # A sentence that students are judged by may come back by the texts, by given pairs or by gold itself.
+        "apart": {"step": "decontaminate", "corpus": "stage:candidates", "against": _judging(dev, options)},
+        "scored": {"step": "score-pairs", "pairs": "stage:apart", "model": teacher},
         "sampled": _sampled(train, options),
         AUGMENTED: {
             "step": "merge-silver",
@@ -97,11 +97,16 @@ def _teacher(train: str, dev: str, options: AugmentOptions, *, num_train: float)
     }
 
 
+def _judging(dev: str, options: AugmentOptions) -> dict[str, Any]:
+    """The pairs by which the teacher and the students are judged, as an input of a stage."""
+    return {"source": [dev, *options.verify], "columns": dict(reading_of(options).columns)}
+
+
 def _candidates(train: str, dev: str, texts: Sequence[str], options: AugmentOptions) -> dict[str, Any]:
     table: dict[str, Any] = {
         "step": "propose-pairs",
         "gold": train,
-        "known": {"source": [dev, *options.verify], "columns": dict(reading_of(options).columns)},
+        "known": _judging(dev, options),
         "by": options.candidates,
         "top_k": options.top_k,
         "gold_sentences": not options.cross_domain,

@@ -130,6 +130,30 @@ def test_texts_of_another_domain_are_labelled_and_gold_left_out(options: Callabl
     assert {*made["sentence1"], *made["sentence2"]} <= set(texts)
 
 
+def test_no_sentence_of_a_dev_file_comes_back_by_the_texts(options: Callable[..., AugmentOptions]) -> None:
+    held_out = pl.DataFrame(
+        {
+            "sentence1": ["the fox ran", "the owl sat"],
+            "sentence2": ["a fox ran far", "an owl slept"],
+            "score": [0.9, 0.2],
+        }
+    )
+    held_out.write_parquet("dev.parquet")
+    pl.DataFrame({"text": [*held_out["sentence1"], "a bird hops"]}).write_parquet("texts.parquet")
+    augment("gold.parquet", ["texts.parquet"], options=options(dev="dev.parquet"))
+    made = set(normalised_texts(read_frame("gold.augmented.parquet"), "made")["text"])
+    assert not made & set(normalised_texts(held_out, "dev")["text"])
+    assert "a bird hops" in made
+
+
+def test_given_candidates_of_another_domain_need_no_texts(options: Callable[..., AugmentOptions]) -> None:
+    given = pl.DataFrame({"sentence1": ["a cat sat", "rain fell"], "sentence2": ["the cat lay", "it was wet"]})
+    given.write_parquet("given.parquet")
+    augment("gold.parquet", options=options(candidates="given", given="given.parquet", cross_domain=True))
+    made = read_frame("gold.augmented.parquet")
+    assert made.select("sentence1", "sentence2", "origin").rows() == [(*row, "silver") for row in given.rows()]
+
+
 def test_given_candidates_lose_what_is_known_of_them(options: Callable[..., AugmentOptions]) -> None:
     pairs = scored()
     pairs.head(20).write_parquet("gold.parquet")

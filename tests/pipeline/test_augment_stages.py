@@ -29,7 +29,7 @@ def test_the_teacher_is_checked_before_anything_is_labelled() -> None:
 def test_a_dev_file_leaves_gold_whole() -> None:
     stages = _stages(dev="dev.parquet")
     assert "split" not in stages
-    assert "apart" not in stages
+    assert stages["apart"]["against"]["source"] == ["stage:dev"]
     assert stages["teacher"]["corpus"] == stages["augmented"]["gold"] == "stage:gold"
     assert stages["teacher"]["dev"] == stages["checked"]["pairs"] == "stage:dev"
 
@@ -39,7 +39,7 @@ def test_what_is_held_out_is_held_out_of_everything() -> None:
     readers = [stages[name].get("gold") for name in ("candidates", "sampled", "augmented")]
     assert readers == ["stage:split"] * 3
     assert stages["candidates"]["known"]["source"] == ["stage:split.dev", "test.parquet"]
-    assert stages["apart"]["against"] == "stage:split.dev"
+    assert stages["apart"]["against"] == stages["candidates"]["known"]
 
 
 def test_a_ready_teacher_is_not_trained() -> None:
