@@ -29,7 +29,7 @@ from pairforge.steps.mining.formats import Mined, columns_of, contract_of, in_fo
 from pairforge.steps.mining.options import MineNegativesOptions
 from pairforge.steps.mining.preparation import OWN_CLUSTER, Prepared, prepare_mining, refuse_too_few_texts, same_cluster
 from pairforge.steps.mining.retrieval import finder_words
-from pairforge.steps.mining.score_check import score_check
+from pairforge.steps.mining.score_check import one_bar, score_check
 from pairforge.steps.mining.settled import Settled, chosen_in_blocks, settle
 
 __all__ = ["STEP", "MineNegativesOptions", "mine_negatives"]
@@ -140,9 +140,11 @@ def prepare(
     levels = [level for level in (options.min_quantile, options.max_quantile) if level is not None]
     if levels:
         prepared = prepared.with_quantiles(levels)
-    check = score_check(scorer, collection, options, context)
-    turns = options.max_uses is not None or check is not None
-    return Ready(prepared, settle(prepared, options, context, check=check) if turns else None)
+    if options.needs_scorer or scorer is not None:
+        with one_bar(context.progress) as bar:
+            check = score_check(scorer, collection, options, replace(context, progress=bar))
+            return Ready(prepared, settle(prepared, options, context, check=check))
+    return Ready(prepared, settle(prepared, options, context) if options.max_uses is not None else None)
 
 
 def mine_rows(

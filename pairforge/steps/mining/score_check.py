@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,17 +92,27 @@ class ScoreCheck:
         return refused
 
 
+@contextmanager
+def one_bar(progress: Progress) -> Iterator[Progress]:
+    """A progress whose bars are all one: of pairs read so far, of which nobody knows how many there will be."""
+    with progress("reading", 0, "pairs") as advance:
+
+        @contextmanager
+        def shared(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+            yield advance
+
+        yield shared
+
+
 def score_check(
     scorer: PairScorer | None, collection: Collection, options: MineNegativesOptions, context: StepContext
-) -> ScoreCheck | None:
-    """The check that these options ask for, if they do.
+) -> ScoreCheck:
+    """The check that these options ask for.
 
     Raises:
         OptionsError: there is a scorer without a bound, or a bound without a scorer.
         ModelError: the scorer's outputs cannot be read as asked.
     """
-    if scorer is None and not options.needs_scorer:
-        return None
     if not options.needs_scorer:
         raise OptionsError("A scorer needs a bound to heed: give max_score or score_margin, or no scorer.")
     if scorer is None:
