@@ -21,7 +21,7 @@ LISTS = {"output_format": "labelled-list", "with_scores": True, "too_few": "keep
 quantiles = st.floats(0, 1)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(pairs_of, st.tuples(quantiles, quantiles).map(sorted), st.integers(0, 50))
 def test_a_quantile_bounds_as_the_cosine_that_it_is_of_the_positives(
     pairs: list[tuple[str, str]], levels: list[float], seed: int
@@ -60,7 +60,7 @@ def test_one_quantile_carries_from_one_scale_of_cosines_to_another(quantile: flo
 BANDS = ("-0.2:0.3", "0.3:0.6", "0.6:1")
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(pairs_of, st.permutations(BANDS), st.integers(0, 50), st.sampled_from(["top", "random", "weighted"]))
 def test_every_band_has_what_the_same_bounds_alone_would_give(
     pairs: list[tuple[str, str]], bands: list[str], seed: int, sampling: str

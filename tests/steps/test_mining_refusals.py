@@ -71,7 +71,7 @@ def negatives_of(pairs: Sequence[tuple[str, str]], corpus: pl.DataFrame | None, 
     return [by_row.get(row, [""])[1:] for row in range(len(pairs))]
 
 
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(pairs_of, st.none() | corpora, st.data())
 def test_a_text_of_the_anchors_own_group_never_serves(
     pairs: list[tuple[str, str]], corpus: list[str] | None, data: st.DataObject
@@ -103,7 +103,7 @@ def test_a_text_of_the_anchors_own_group_never_serves(
     assert made == brute_force(pairs, distinct, encoder_of(), refused)
 
 
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(pairs_of, corpora, st.floats(0.05, 1), st.integers(0, 50))
 def test_near_duplicates_of_known_positives_never_serve(
     pairs: list[tuple[str, str]], corpus: list[str], similarity: float, seed: int
@@ -130,7 +130,7 @@ def test_near_duplicates_of_known_positives_never_serve(
     assert made == brute_force(pairs, distinct, encoder, refused)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(pairs_of, st.integers(2, 6), st.integers(0, 20))
 def test_texts_in_the_cluster_of_the_anchor_or_its_positive_never_serve(
     pairs: list[tuple[str, str]], num_clusters: int, seed: int
@@ -151,7 +151,7 @@ def test_texts_in_the_cluster_of_the_anchor_or_its_positive_never_serve(
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(pairs_of, corpora, st.integers(1, 3))
 def test_no_text_serves_more_often_than_it_may_and_earlier_pairs_come_first(
     pairs: list[tuple[str, str]], corpus: list[str], max_uses: int
@@ -168,7 +168,7 @@ DISTINCT = reference.distinct(WORDS)
 distinct_texts = st.sampled_from(DISTINCT)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(
     st.lists(st.tuples(distinct_texts, distinct_texts, st.sampled_from(GROUPS[:3])), min_size=1, max_size=8),
     st.integers(1, 4),

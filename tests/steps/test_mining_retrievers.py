@@ -77,7 +77,7 @@ def by_words(anchor: str, distinct: Sequence[str]) -> list[int]:
     return [row for row in found.corpus_rows[0].tolist() if row != NONE]
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(pairs_of, corpora)
 def test_bm25_alone_takes_the_best_by_words_that_are_not_right_and_needs_no_encoder(
     pairs: list[tuple[str, str]], corpus: list[str]
@@ -96,7 +96,7 @@ def test_bm25_alone_takes_the_best_by_words_that_are_not_right_and_needs_no_enco
     assert negatives_of(pairs, corpus, retriever=("bm25",)) == wanted
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(pairs_of, corpora, st.permutations(["dense", "bm25"]), st.floats(0.01, 0.3))
 def test_margins_hold_for_texts_that_only_words_found(
     pairs: list[tuple[str, str]], corpus: list[str], retriever: list[str], margin: float

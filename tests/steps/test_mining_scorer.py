@@ -58,7 +58,7 @@ bounds = st.fixed_dictionaries({}, optional={"max_score": st.floats(0, 1), "scor
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(pairs_of, bounds, st.integers(1, 4))
 def test_lazy_reading_gives_what_reading_everything_gives_and_reads_no_pair_in_vain_or_twice(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]], bounds: dict[str, float], wanted: int
@@ -104,7 +104,7 @@ class Dice:
         return {"thrown": self.holds(ordinals, corpus_rows)}
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(
     pairs_of,
     st.floats(0, 1),

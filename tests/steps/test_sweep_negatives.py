@@ -76,12 +76,12 @@ def test_labels_outside_the_sample_are_never_looked_at() -> None:
     assert ledger.counts["anchors judged"] == 20
     assert set(table["judged"]) <= {2 * kept for kept in range(21)}
     hidden = 0
-    for row in range(len(TEXTS)):
+    for row in range(0, len(TEXTS), 4):
         without = PAIRS.with_columns(kind=pl.when(pl.col("row") == row).then(pl.lit("other")).otherwise("kind"))
         hidden += swept(without, sample=20, min_rank=(1,), relative_margin=(0,))[0].equals(
             table.filter(min_rank=1, relative_margin=0)
         )
-    assert hidden >= 80
+    assert hidden >= 20
     only_some = PAIRS.with_columns(kind=pl.when(pl.col("row") < 7).then("kind"))
     assert swept(only_some, sample=20)[1].counts["anchors judged"] == 7
 
@@ -109,7 +109,7 @@ def test_without_labels_the_table_shows_what_settings_cost() -> None:
     assert list(shown_rows(swept()[0])[0]) == ["min rank", "relative margin", "rows kept", "cosine", "false", ""]
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(st.integers(1, 100_000))
 def test_the_size_of_a_block_changes_nothing(at_once: int) -> None:
     options = {"clusters": ("none", 3), "max_uses": ("none", 3), "min_rank": (1, 4)}
