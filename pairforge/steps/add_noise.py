@@ -105,6 +105,7 @@ def damaged_rows(
     written = [column.name for column in DENOISING.columns]
     extra = extra_columns(rows, ("text",), written, "texts")
     texts = rows["text"].to_list()
+    prepared.learn(texts)
     words = _each(prepared.split, texts, first_row)
     copies = [
         _each(prepared.join, _damaged(words, first_row, copy, options), first_row) for copy in range(options.copies)

@@ -52,6 +52,15 @@ def test_texts_of_all_few_words_are_those_of_nltk() -> None:
         assert WORDS.join(words) == DETOKENIZE(words)
 
 
+@settings(max_examples=200)
+@given(st.lists(TEXTS, max_size=5))
+def test_words_that_are_learnt_together_are_those_of_nltk(texts: list[str]) -> None:
+    words = TreebankWords()
+    words.learn([*texts, "\ue000 x \ue000y \ue000 'z"])
+    for text in (*texts, "\ue000 x \ue000y \ue000 'z"):
+        assert words.split(text) == TOKENIZE(text)
+
+
 def test_a_text_without_words_has_none() -> None:
     assert WORDS.split("") == WORDS.split(" \n") == []
     assert WORDS.join([]) == ""
