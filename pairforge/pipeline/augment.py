@@ -79,7 +79,10 @@ def plan_augmentation(
     refuse_output_among_sources(named, [], [output])
     judges_of(options, reading)
     truth_of(options, reading)
-    stages = augment_stages(source, [str(text) for text in texts], options, num_gold=_num_rows(source, reading))
+    num_gold = _num_rows(source, reading)
+    num_dev = _num_rows(options.dev, reading) if options.dev_share is None else round(options.dev_share * num_gold)
+    num_train = num_gold if options.dev_share is None else num_gold - num_dev
+    stages = augment_stages(source, [str(text) for text in texts], options, num_train=num_train, num_dev=num_dev)
     tables = RecipeTables(Path("augment"), "Augmented SBERT", {"output": str(work)}, stages)
     recipe = recipe_of(tables, steps=AUGMENT_STEPS)
     return Augmentation(_with_output(recipe, output.expanduser()), output.expanduser(), options)
@@ -190,13 +193,13 @@ def _refuse_weak_teacher(planned: Augmentation) -> None:
 
 
 def _num_rows(gold: str, reading: FileInput) -> int:
-    """Rows of the gold file, which is read and checked here so that what is wrong with it is said first."""
+    """Rows of a file of gold, which is read and checked here so that what is wrong with it is said first."""
     for column in reading.columns.values():
         if column not in (found := read_frame(gold, 1).columns):
             raise FrameError(f"{gold}: column '{column}' is missing (found: {', '.join(found)}). Name one of these.")
     scores = scores_in(gold, reading)["score"]
     if scores.n_unique() == 1:
-        raise FrameError(f"{gold}: all scores are {scores[0]:g}, from which a teacher learns nothing. Add others.")
+        raise FrameError(f"{gold}: all scores are {scores[0]:g}, from which there is nothing to learn. Add others.")
     return len(scores)
 
 

@@ -30,13 +30,11 @@ class AugmentOptions(SeededOptions):
     restarts: Annotated[int, Field(ge=1, description="Trainings of the teacher, of which the best on dev is kept.")] = 3
     teacher_epochs: Annotated[
         float | None,
-        Field(gt=0, description="Times the teacher goes through gold; if not given, as often as makes about 400 "
-                                "batches, from 3 to 12."),
+        Field(gt=0, description="Times the teacher goes through gold; if not given, as often as makes about 250 "
+                                "batches, from 3 to 10."),
     ] = None  # fmt: skip
     teacher_batch_size: Annotated[int, Field(ge=1, description="Gold pairs in a batch of the teacher's.")] = 16
-    teacher_learning_rate: Annotated[
-        float | None, Field(gt=0, description="The teacher's peak learning rate; that of train if not given.")
-    ] = None
+    teacher_learning_rate: Annotated[float, Field(gt=0, description="The teacher's peak learning rate.")] = 5e-5
     dev: Annotated[
         str,
         Field(min_length=1, description="What the teacher is chosen and judged by: a share of gold, which is held out "

@@ -11,8 +11,10 @@ from pairforge.pipeline.augment_stages import AUGMENT_STEPS, augment_stages
 from pairforge.pipeline.registry import load_step
 
 
-def _stages(texts: tuple[str, ...] = (), num_gold: int = 1000, **options: Any) -> dict[str, dict[str, Any]]:
-    return augment_stages("gold.parquet", texts, AugmentOptions(**options), num_gold=num_gold)
+def _stages(
+    texts: tuple[str, ...] = (), num_train: int = 1000, num_dev: int = 150, **options: Any
+) -> dict[str, dict[str, Any]]:
+    return augment_stages("gold.parquet", texts, AugmentOptions(**options), num_train=num_train, num_dev=num_dev)
 
 
 def test_by_default_gold_is_split_a_teacher_trained_and_its_silver_merged() -> None:
@@ -55,9 +57,18 @@ def test_gold_of_another_domain_is_neither_paired_nor_put_out() -> None:
     assert stages["augmented"]["keep_gold"] is False
 
 
-@pytest.mark.parametrize(("num_gold", "steps"), [(100, 12 * 6), (575, 12 * 31), (2000, 400), (20_000, 3 * 1063)])
-def test_a_teacher_of_few_pairs_goes_through_them_more_often(num_gold: int, steps: int) -> None:
-    assert _stages(num_gold=num_gold)["teacher"]["max_steps"] == steps
+@pytest.mark.parametrize(("num_train", "steps"), [(100, 10 * 7), (489, 250), (2000, 3 * 125), (20_000, 3 * 1250)])
+def test_a_teacher_of_few_pairs_goes_through_them_more_often(num_train: int, steps: int) -> None:
+    assert _stages(num_train=num_train)["teacher"]["max_steps"] == steps
+    assert _stages(num_train=1600, teacher_epochs=0.5)["teacher"]["max_steps"] == 50
+
+
+def test_only_many_dev_pairs_choose_the_step_too() -> None:
+    few, many = (_stages(num_dev=rows)["teacher"] for rows in (100, 1000))
+    assert few["eval_steps"] == few["max_steps"]
+    assert "patience" not in few
+    assert many["patience"] == 3
+    assert "eval_steps" not in many
 
 
 def test_options_reach_the_stages_they_are_about() -> None:
@@ -67,7 +78,7 @@ def test_options_reach_the_stages_they_are_about() -> None:
     )  # fmt: skip
     assert stages["gold"]["pairs"] == {"source": "gold.parquet", "columns": {"score": "grade"}, "score_scale": 10}
     wanted: dict[str, dict[str, Any]] = {
-        "teacher": {"model": "base", "epochs": 2, "learning_rate": 1e-4, "restarts": 5, "seed": 3},
+        "teacher": {"model": "base", "max_steps": 126, "learning_rate": 1e-4, "restarts": 5, "seed": 3},
         "candidates": {"by": "bm25+semantic", "top_k": 7, "model": "finder", "max_pairs": 9, "seed": 3},
         "sampled": {"by": "uniform", "num_silver": 8, "seed": 3},
     }
