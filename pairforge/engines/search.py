@@ -95,16 +95,18 @@ def nearest(
 
 
 def proposer(device: str | None) -> Propose:
-    """What finds candidates: torch on this device, faiss on the CPU.
+    """What finds candidates: torch on a device other than the CPU, faiss where there is none.
 
     Args:
         device: As torch names it ("cuda:1"); a GPU of NVIDIA's if there is one, if not given.
     """
-    if device is None and shutil.which("nvidia-smi"):
-        import torch  # noqa: PLC0415 - two seconds that a machine without a GPU need not spend
+    if device == "cpu" or (device is None and not shutil.which("nvidia-smi")):
+        return by_faiss
+    import torch  # noqa: PLC0415 - two seconds that a machine without a GPU need not spend
 
-        device = "cuda" if torch.cuda.is_available() else None
-    return by_faiss if device in (None, "cpu") else partial(by_torch, device=device)
+    chosen = device or "cuda"
+    missing = chosen.startswith("cuda") and not torch.cuda.is_available()
+    return by_faiss if missing else partial(by_torch, device=chosen)
 
 
 def by_faiss(queries: Floats, block: Floats, k: int) -> tuple[Floats, Rows]:

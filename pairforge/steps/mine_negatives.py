@@ -126,6 +126,7 @@ def prepare(
     extra_columns(pairs, _OWN, itertools.chain(*columns_of(options), earlier), "pairs")
     collection = Collection.of(pairs, corpus, qrels)
     refuse_too_few_texts(collection, options.num_negatives)
+    check = score_check(scorer, collection, options, context)
     prepared = prepare_mining(
         collection,
         options,
@@ -140,10 +141,9 @@ def prepare(
     levels = [level for level in (options.min_quantile, options.max_quantile) if level is not None]
     if levels:
         prepared = prepared.with_quantiles(levels)
-    if options.needs_scorer or scorer is not None:
+    if check is not None:
         with one_bar(context.progress) as bar:
-            check = score_check(scorer, collection, options, replace(context, progress=bar))
-            return Ready(prepared, settle(prepared, options, context, check=check))
+            return Ready(prepared, settle(prepared, options, context, check=check.showing(bar)))
     return Ready(prepared, settle(prepared, options, context) if options.max_uses is not None else None)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairforge.engines import search
-from pairforge.engines.search import Propose, by_faiss, by_torch, nearest, proposer, similarities
+from pairforge.engines.search import Propose, by_torch, nearest, proposer, similarities
 from pairforge.engines.tables import VectorTable
 from pairforge.errors import ModelError
 
@@ -167,17 +167,19 @@ def test_torch_refuses_products_that_are_no_numbers(number: float) -> None:
         _all(np.full((1, 2), 3e38, dtype=np.float32), corpus, 2, partial(by_torch, device="cpu"))
 
 
-def test_faiss_searches_on_the_cpu_and_torch_on_any_other_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert proposer("cpu") is by_faiss
-    named = proposer("cuda:1")
-    assert isinstance(named, partial)
-    assert named.keywords == {"device": "cuda:1"}
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    assert proposer(None) is by_faiss
-    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
+def test_torch_searches_on_a_device_that_is_there_and_faiss_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def device_of(asked: str | None, *, has_driver: bool, has_gpu: bool) -> str:
+        monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi" if has_driver else None)
+        monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
+        chosen = proposer(asked)
+        return chosen.keywords["device"] if isinstance(chosen, partial) else "cpu"
+
     for has_gpu in (False, True):
-        monkeypatch.setattr("torch.cuda.is_available", lambda has_gpu=has_gpu: has_gpu)
-        assert (proposer(None) is by_faiss) is not has_gpu
+        assert device_of("cpu", has_driver=True, has_gpu=has_gpu) == "cpu"
+        assert device_of("cuda:1", has_driver=False, has_gpu=has_gpu) == ("cuda:1" if has_gpu else "cpu")
+        assert device_of(None, has_driver=True, has_gpu=has_gpu) == ("cuda" if has_gpu else "cpu")
+        assert device_of(None, has_driver=False, has_gpu=has_gpu) == "cpu"
+    assert device_of("mps", has_driver=False, has_gpu=False) == "mps"
 
 
 @pytest.mark.gpu

@@ -208,11 +208,19 @@ def test_settled_by_blocks_a_run_that_was_stopped_goes_on_and_parts_change_nothi
         ({"max_score": 0.5, "positive_label": "yes"}, OverlapScorer(), "--positive-label is 'yes'"),
     ],
 )
-def test_a_scorer_without_a_bound_and_a_bound_without_a_scorer_are_refused(
+def test_a_scorer_without_a_bound_and_a_bound_without_a_scorer_are_refused_before_encoding(
     options: dict[str, object], scorer: OverlapScorer | None, words: str
 ) -> None:
+    encoder = encoder_of(SENTENCES)
     with pytest.raises(OptionsError, match=words):
-        mined([("red fox runs", "red hen runs")], scorer, StepContext(), **options)
+        mine_negatives(
+            frame_of([("red fox runs", "red hen runs")]),
+            CORPUS,
+            encoder=encoder,
+            scorer=scorer,
+            options=MineNegativesOptions.model_validate(options),
+        )
+    assert not encoder.encoded
 
 
 def test_a_head_that_the_scorer_lacks_is_refused() -> None:

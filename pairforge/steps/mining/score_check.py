@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -75,6 +75,10 @@ class ScoreCheck:
     max_score: float | None
     margin: float | None
 
+    def showing(self, progress: Progress) -> ScoreCheck:
+        """The same, showing there how many pairs are read."""
+        return replace(self, scores=replace(self.scores, progress=progress))
+
     def refusals(self, ordinals: Rows, corpus_rows: Rows) -> Mapping[str, Flags]:
         """By reason, whether text `corpus_rows[i]` must not serve pair `ordinals[i]`; all of shape (n,)."""
         asked, texts, refused = ordinals, self.texts.gather(corpus_rows), {}
@@ -106,13 +110,15 @@ def one_bar(progress: Progress) -> Iterator[Progress]:
 
 def score_check(
     scorer: PairScorer | None, collection: Collection, options: MineNegativesOptions, context: StepContext
-) -> ScoreCheck:
-    """The check that these options ask for.
+) -> ScoreCheck | None:
+    """The check that these options ask for, if they do.
 
     Raises:
         OptionsError: there is a scorer without a bound, or a bound without a scorer.
         ModelError: the scorer's outputs cannot be read as asked.
     """
+    if scorer is None and not options.needs_scorer:
+        return None
     if not options.needs_scorer:
         raise OptionsError("A scorer needs a bound to heed: give max_score or score_margin, or no scorer.")
     if scorer is None:

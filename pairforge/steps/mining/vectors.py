@@ -56,7 +56,10 @@ def encoded(collection: Collection, right_texts: pl.Series, encoder: Encoder | N
     from pairforge.engines.vectors import VectorStore  # noqa: PLC0415 - only where vectors are needed
 
     if encoder is None:
-        raise OptionsError("Strategy 'semi-hard' and scores need an encoder. Name a model, or use strategy 'easy'.")
+        raise OptionsError(
+            "These options look at similarities, which need an encoder. Name a model, or use strategy 'easy' or "
+            "retriever 'bm25'."
+        )
     anchors, anchor_rows = collection.anchors
     positives, positive_rows = numbered(collection.pairs["positive"])
     documents = {"positives": positives, "corpus": collection.texts, "right": right_texts}
