@@ -26,6 +26,7 @@ from pairforge.pipeline.augment_verify import usual_rates
 from pairforge.pipeline.comparison import Contest, Contestant, Judge, compare
 from pairforge.pipeline.standings import DEV, standings_table
 from pairforge.progress import terminal
+from pairforge.training.options import Precision
 
 GOLD = "gold alone"
 
@@ -65,7 +66,9 @@ def main(  # noqa: PLR0917 - typer passes them by name
     restarts: Annotated[int, typer.Option(help="Trainings of the teacher.")] = 3,
     student: Annotated[str, typer.Option(help="static, or a model.")] = "static",
     steps: Annotated[int, typer.Option(help="Batches of each student.")] = 300,
+    rate: Annotated[list[float] | None, typer.Option(help="A learning rate to try; usual ones if not given.")] = None,
     seeds: Annotated[int, typer.Option(min=2, help="Students a corpus.")] = 5,
+    precision: Annotated[Precision, typer.Option(help="Arithmetic of the students' training.")] = "auto",
     only: Annotated[list[str] | None, typer.Option(help="A kind of silver; all if not given.")] = None,
 ) -> None:
     """Make each kind of silver, train the students and print the table."""
@@ -84,9 +87,17 @@ def main(  # noqa: PLR0917 - typer passes them by name
             for name, source in ((DEV, dev), ("test", test))
         }
         contest = Contest(
-            student, judges, FileInput(()), usual_rates(student), seeds, 64, "cosine-similarity", work / "trials",
-            cache_folder(),
-        )  # fmt: skip
+            student=student,
+            judges=judges,
+            reading=FileInput(()),
+            rates=tuple(rate or usual_rates(student)),
+            seeds=seeds,
+            batch_size=64,
+            loss="cosine-similarity",
+            folder=work / "trials",
+            cache=cache_folder(),
+            precision=precision,
+        )
         standings = compare(contestants, contest, baseline=GOLD, progress=terminal)
     table(standings_table(standings, GOLD))
 

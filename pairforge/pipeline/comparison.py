@@ -23,7 +23,7 @@ from pairforge.models import DEFAULT_ENCODER, ModelRequest
 from pairforge.pipeline.standings import DEV, Scores, Standing
 from pairforge.pipeline.trial import TRIAL, TrialOptions
 from pairforge.progress import Progress, silent
-from pairforge.training.options import LossName
+from pairforge.training.options import LossName, Precision
 
 FRESH_STATIC = "static"
 """The student that starts from random weights."""
@@ -77,6 +77,7 @@ class Contest:
         folder: Where the trials are kept.
         cache: The folder of the caches that all commands share.
         bootstrap_samples: Resamples behind each interval.
+        precision: Arithmetic of the forward pass.
     """
 
     student: str
@@ -89,6 +90,7 @@ class Contest:
     folder: Path
     cache: Path
     bootstrap_samples: int = 10_000
+    precision: Precision = "auto"
 
     def similarities(self, contestant: Contestant, rate: float | None, seed: int) -> dict[str, Array]:
         """Judge → the cosines that one student finds, shape (rows,)."""
@@ -98,6 +100,7 @@ class Contest:
             learning_rate=rate,
             batch_size=self.batch_size,
             loss=self.loss,
+            precision=self.precision,
             fresh_dimension=_FRESH_DIMENSION if fresh else None,
             seed=seed,
         )

@@ -26,7 +26,7 @@ from pairforge.models import Encoder, ModelKind, ModelRequest, ModelSpec, Side
 from pairforge.progress import silent
 from pairforge.training.init_model import init_model
 from pairforge.training.losses import TRAINING_SHAPES
-from pairforge.training.options import InitModelOptions, LossName, TrainOptions
+from pairforge.training.options import InitModelOptions, LossName, Precision, TrainOptions
 from pairforge.training.train import train
 
 SIMILARITIES = FrameContract(
@@ -41,6 +41,7 @@ class TrialOptions(SeededOptions):
     learning_rate: Annotated[float | None, Field(gt=0, description="Peak learning rate.")] = None
     batch_size: Annotated[int, Field(ge=1, description="Rows in a batch.")] = 64
     loss: Annotated[LossName, Field(description="What to learn.")] = "auto"
+    precision: Annotated[Precision, Field(description="Arithmetic of the forward pass.")] = "auto"
     fresh_dimension: Annotated[
         int | None,
         Field(ge=1, description="Numbers in a vector of a static student with random weights, made with the start's "
@@ -90,7 +91,7 @@ def _student(corpus: pl.DataFrame, start: ModelSpec, options: TrialOptions, cont
         fresh = InitModelOptions(kind="static", dimension=options.fresh_dimension, seed=options.seed)
         base = _found(init_model(tokenizer=start, options=fresh, context=context), ModelKind.WEIGHTS)
     if options.steps:
-        settings = options.model_dump(include={"learning_rate", "batch_size", "loss", "seed"})
+        settings = options.model_dump(include={"learning_rate", "batch_size", "loss", "precision", "seed"})
         training = TrainOptions(max_steps=options.steps, **settings)
         lent = replace(context, workspace=folder / "training")
         return load_encoder(_found(train(corpus, base=base, options=training, context=lent), ModelKind.ENCODER))

@@ -23,6 +23,11 @@ Calibration = Literal["none", "isotonic", "temperature"]
 Reading = Callable[[Floats], Doubles]
 """From a model's outputs (pairs, outputs) to scores in [0, 1], (pairs,)."""
 
+_Fit = Callable[[Doubles, Floats, Head], tuple[Reading, str]]
+
+_FOLDS = 5
+_FEWEST_IN_FOLD = 4
+
 
 @dataclass(frozen=True)
 class Gold:
@@ -104,12 +109,29 @@ def calibrated(way: Calibration, gold: Gold, logits: Floats, head: Head, ledger:
         return plain
     fit = _isotonic if way == "isotonic" else _tempered
     read, said = fit(gold.values, logits, head)
-    before, after = (float(np.mean((reading(logits) - gold.values) ** 2)) for reading in (plain, read))
+    before = _squared_error(plain(logits), gold.values)
+    after, measured = _error_after(fit, gold.values, logits, head)
     ledger.note(
         f"scores calibrated by {said} on {len(gold.values):,} pairs with gold: "
-        f"mean squared error {before:.4f} before, {after:.4f} after"
+        f"mean squared error {before:.4f} before, {after:.4f} after ({measured})"
     )
     return read
+
+
+def _error_after(fit: _Fit, gold: Doubles, logits: Floats, head: Head) -> tuple[float, str]:
+    """The error on pairs that a fit has not seen, and how it was measured."""
+    if len(gold) < _FOLDS * _FEWEST_IN_FOLD:
+        return _squared_error(fit(gold, logits, head)[0](logits), gold), "on these same pairs, so too good"
+    fold = np.arange(len(gold)) % _FOLDS
+    calibrated_apart = np.empty(len(gold))
+    for held_out in (fold == number for number in range(_FOLDS)):
+        read, _ = fit(gold[~held_out], logits[~held_out], head)
+        calibrated_apart[held_out] = read(logits[held_out])
+    return _squared_error(calibrated_apart, gold), "each fifth by a fit on the others"
+
+
+def _squared_error(scores: Doubles, gold: Doubles) -> float:
+    return float(np.mean((scores - gold) ** 2))
 
 
 def _isotonic(gold: Doubles, logits: Floats, head: Head) -> tuple[Reading, str]:

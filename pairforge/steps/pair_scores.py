@@ -22,6 +22,7 @@ from pairforge.models import Floats, PairScorer
 HeadName = Literal["sigmoid", "identity", "softmax", "nli"]
 
 _ENTAILMENT = ("entailment", "entails", "entailed")
+_NO_ENTAILMENT = ("neutral", "contradiction", "contradicts", "contradicted")
 _ALIKE = ("duplicate", "paraphrase", "equivalent", "similar", "relevant", "match", "same", "true", "yes")
 _UNNAMED = ("label_0", "label_1")
 
@@ -75,11 +76,17 @@ def choose_head(scorer: PairScorer, options: HeadOptions) -> Head:
 
     Raises:
         ModelError: the model has no such head, or its files do not say which output means the same.
-        OptionsError: a positive label is named for a model of one output, or is none of its labels.
+        OptionsError: a positive label is named for a model of one output, is none of its labels, or is not entailment
+            where that is read.
     """
     if options.head != "auto":
         _check_outputs(scorer, options.head)
     output = positive_output(scorer, options, nli=options.head == "nli")
+    if options.head == "nli" and _plain(scorer.labels[output]) in _NO_ENTAILMENT:
+        raise OptionsError(
+            f"the head nli reads entailment, but --positive-label is {scorer.labels[output]}. Leave it out, or choose "
+            "--head softmax."
+        )
     name = _own_head(scorer, output) if options.head == "auto" else options.head
     how = {
         "sigmoid": "the sigmoid of its one output",

@@ -32,6 +32,9 @@ LossName = Annotated[
 ]
 """A loss by its full or short name; always the full one once validated, so that both mean the same run."""
 
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+"""Arithmetic of the forward pass."""
+
 
 class TrainOptions(SeededOptions):
     """How a model is trained."""
@@ -85,7 +88,7 @@ class TrainOptions(SeededOptions):
         int | None, Field(ge=1, description="Tokens read of each text; the model's own limit if not given.")
     ] = None
     precision: Annotated[
-        Literal["auto", "fp32", "bf16", "fp16"],
+        Precision,
         Field(description="Arithmetic of the forward pass; auto is bf16 or fp16 on a GPU that has it and fp32 "
                           "elsewhere and for static models. Weights are trained and saved in fp32."),
     ] = "auto"  # fmt: skip

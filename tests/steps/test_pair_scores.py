@@ -95,6 +95,14 @@ def test_a_positive_label_that_is_none_is_refused(labels: tuple[str, ...], sente
         choose_head(OverlapScorer(labels), HeadOptions(positive_label="2"))
 
 
+@pytest.mark.parametrize("named", ["neutral", "Contradiction", "0"])
+def test_the_head_nli_reads_no_other_class_than_entailment(named: str) -> None:
+    scorer = OverlapScorer(("contradiction", "entailment", "neutral"))
+    with pytest.raises(OptionsError, match=r"head nli reads entailment.*--head softmax"):
+        choose_head(scorer, HeadOptions(head="nli", positive_label=named))
+    assert choose_head(scorer, HeadOptions(head="softmax", positive_label=named)).name == "softmax"
+
+
 def test_an_unknown_activation_is_not_guessed_at() -> None:
     scorer = OverlapScorer(activation="mine.Odd")
     with pytest.raises(ModelError, match=r"goes through mine\.Odd.*--head sigmoid or identity"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -130,6 +131,19 @@ def test_calibrated_scores_come_nearer_to_gold_in_the_same_order(way: str, tmp_p
     errors = [((scored[name] - scored["gold_score"]) ** 2).mean() for name in ("score", "uncalibrated_score")]
     assert errors[0] < errors[1]
     assert scored.sort("uncalibrated_score")["score"].is_sorted()
+
+
+def test_the_error_after_calibration_is_measured_on_pairs_that_the_fit_has_not_seen(tmp_path: Path) -> None:
+    luck = np.random.default_rng(3)
+    first, second = ([" ".join(luck.choice([*"abcdefgh"], 5)) for _ in range(60)] for _ in range(2))
+    chance = pl.DataFrame({"sentence1": first, "sentence2": second, "score": luck.random(60)})
+    context = _context(tmp_path)
+    scored = score_pairs(
+        chance, scorer=OverlapScorer(), options=ScorePairsOptions(calibrate="isotonic"), context=context
+    )
+    told = next(note for note in context.ledger.notes if "calibrated" in note)
+    after = float(re.findall(r"([.\d]+) after \(each fifth by a fit on the others\)", told)[0])
+    assert after > ((scored["score"] - scored["gold_score"]) ** 2).mean() + 0.001
 
 
 def test_calibration_is_fitted_on_the_gold_file_where_there_is_one(tmp_path: Path) -> None:
