@@ -37,7 +37,8 @@ _PANELS: Mapping[str, tuple[str, ...]] = {
         "min_teacher_score", "accept_weak_teacher",
     ),
     _SILVER: (
-        "candidates", "given", "encoder", "top_k", "max_pairs", "cross_domain", "sample", "num_silver", "seed",
+        "candidates", "given", "encoder", "top_k", "max_pairs", "cross_domain", "calibrate", "sample", "num_silver",
+        "seed",
     ),
     _COMPARING: (
         "verify", "true", "student", "student_loss", "student_batch_size", "student_steps", "student_seeds",

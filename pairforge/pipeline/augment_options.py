@@ -10,6 +10,7 @@ from pairforge.errors import OptionsError
 from pairforge.execution.step import SeededOptions
 from pairforge.models import DEFAULT_ENCODER
 from pairforge.pipeline.comparison import FRESH_STATIC
+from pairforge.steps.gold_agreement import Calibration
 from pairforge.steps.propose_pairs import MaxPairs, TopK, Way
 from pairforge.steps.sample_silver import NumSilver, Spread
 from pairforge.training.options import LossName
@@ -58,6 +59,12 @@ class AugmentOptions(SeededOptions):
         Field(description="Gold is of another domain than the texts: only texts are paired, and gold is left out of "
                           "the output."),
     ] = False  # fmt: skip
+    calibrate: Annotated[
+        Calibration,
+        Field(description="Fit the teacher's scores to dev's, so that a silver score means what a gold one does: by a "
+                          "slope and an offset (platt), any non-decreasing function (isotonic), or one number "
+                          "(temperature)."),
+    ] = "platt"  # fmt: skip
     sample: Spread = "kde"
     num_silver: NumSilver = None
     verify: Annotated[

@@ -62,7 +62,7 @@ def augment_stages(
         "candidates": _candidates(train, dev, texts, options),
         # A sentence that students are judged by may come back by the texts, by given pairs or by gold itself.
         "apart": {"step": "decontaminate", "corpus": "stage:candidates", "against": _judging(dev, options)},
-        "scored": {"step": "score-pairs", "pairs": "stage:apart", "model": teacher},
+        "scored": {"step": "score-pairs", "pairs": "stage:apart", "model": teacher, **_calibration(dev, options)},
         "sampled": _sampled(train, options),
         AUGMENTED: {
             "step": "merge-silver",
@@ -123,6 +123,10 @@ def _candidates(train: str, dev: str, texts: Sequence[str], options: AugmentOpti
     if options.max_pairs is not None:
         table["max_pairs"] = options.max_pairs
     return table | ({"model": options.encoder} if "semantic" in options.candidates else {})
+
+
+def _calibration(dev: str, options: AugmentOptions) -> dict[str, Any]:
+    return {} if options.calibrate == "none" else {"gold": dev, "calibrate": options.calibrate}
 
 
 def _sampled(train: str, options: AugmentOptions) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Scores that mean what gold means: a silver .8 where gold says .8 of such pairs.
 
-A cross-encoder may order pairs well and still be far too sure of itself. Both ways keep the order of the pairs.
-Sources: Zadrozny and Elkan 2002 (isotonic regression), Guo et al. 2017 (temperature scaling).
+A cross-encoder may order pairs well and still be far too sure of itself, or score all of them too high. No way changes
+the order of the pairs. Sources: Zadrozny and Elkan 2002 (isotonic regression), Guo et al. 2017 (temperature scaling),
+Platt 1999 (slope and offset).
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from pairforge.steps.pair_scores import sigmoid
 
 _COLDEST, _HOTTEST = 0.01, 100.0
 _HALVINGS = 60
+
+_FLATTEST = 1e-3
+_NEWTON_STEPS = 100
+_CONVERGED = 1e-10
 
 
 @dataclass(frozen=True)
@@ -84,3 +89,44 @@ def fitted_temperature(log_odds: Doubles, gold: Doubles) -> float:
         slope = float(np.sum(log_odds * (sigmoid(math.exp(middle) * log_odds) - gold)))
         low, high = (middle, high) if slope < 0 else (low, middle)
     return math.exp(-high)
+
+
+def fitted_platt(outputs: Doubles, gold: Doubles) -> tuple[float, float]:
+    """The slope and offset for which the sigmoid of slope × output + offset is nearest to gold, in cross-entropy.
+
+    Gold is drawn half a pair's weight towards 1/2, as Platt's targets are, so that the fit is finite where the outputs
+    part gold without a fault. The slope is 0.001 at least: the order of the pairs stays.
+
+    Args:
+        outputs: A model's output for each pair, on any scale, (pairs,).
+        gold: Its gold score or label, in [0, 1].
+    """
+    middle, spread = float(np.mean(outputs)), float(np.std(outputs)) or 1.0
+    targets = (len(gold) * gold + 0.5) / (len(gold) + 1)
+    design = np.column_stack([(outputs - middle) / spread, np.ones(len(outputs))])
+    slope, offset = _logistic_fit(design, targets, np.zeros(2), np.zeros(len(gold)))
+    if slope < _FLATTEST * spread:
+        slope = _FLATTEST * spread
+        (offset,) = _logistic_fit(design[:, 1:], targets, np.array([offset]), slope * design[:, 0])
+    return slope / spread, offset - slope * middle / spread
+
+
+def _logistic_fit(design: Doubles, targets: Doubles, start: Doubles, fixed: Doubles) -> Doubles:
+    """The weights of a logistic regression on shares, by Newton's method with halved steps."""
+
+    def loss(weights: Doubles) -> float:
+        log_odds = design @ weights + fixed
+        return float(np.sum(np.logaddexp(0, log_odds) - targets * log_odds))
+
+    weights = start
+    for _ in range(_NEWTON_STEPS):
+        shares = sigmoid(design @ weights + fixed)
+        gradient = design.T @ (shares - targets)
+        curvature = (design * (shares * (1 - shares))[:, None]).T @ design
+        step = np.linalg.solve(curvature + 1e-9 * np.eye(len(weights)), gradient)
+        while loss(weights - step) > loss(weights) and np.abs(step).max() > _CONVERGED:
+            step = step / 2
+        weights = weights - step
+        if np.abs(step).max() <= _CONVERGED:
+            break
+    return weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -16,10 +16,11 @@ from pairforge.engines.search import Doubles
 from pairforge.errors import FrameError, ModelError
 from pairforge.execution.ledger import Ledger
 from pairforge.models import Floats
-from pairforge.steps.calibration import Isotonic, fitted_temperature
+from pairforge.steps.calibration import Isotonic, fitted_platt, fitted_temperature
 from pairforge.steps.pair_scores import Head, log_odds, pair_scores, sigmoid
 
-Calibration = Literal["none", "isotonic", "temperature"]
+Calibration = Literal["none", "isotonic", "temperature", "platt"]
+"""The ways of making scores mean what gold means."""
 Reading = Callable[[Floats], Doubles]
 """From a model's outputs (pairs, outputs) to scores in [0, 1], (pairs,)."""
 
@@ -107,7 +108,7 @@ def calibrated(way: Calibration, gold: Gold, logits: Floats, head: Head, ledger:
     plain = partial(pair_scores, head=head)
     if way == "none":
         return plain
-    fit = _isotonic if way == "isotonic" else _tempered
+    fit = _FITS[way]
     read, said = fit(gold.values, logits, head)
     before = _squared_error(plain(logits), gold.values)
     after, measured = _error_after(fit, gold.values, logits, head)
@@ -142,3 +143,12 @@ def _isotonic(gold: Doubles, logits: Floats, head: Head) -> tuple[Reading, str]:
 def _tempered(gold: Doubles, logits: Floats, head: Head) -> tuple[Reading, str]:
     temperature = fitted_temperature(log_odds(logits, head.output), gold)
     return lambda asked: sigmoid(log_odds(asked, head.output) / temperature), f"a temperature of {temperature:.3g}"
+
+
+def _platt(gold: Doubles, logits: Floats, head: Head) -> tuple[Reading, str]:
+    slope, offset = fitted_platt(log_odds(logits, head.output), gold)
+    said = f"Platt's slope of {slope:.3g} and offset of {offset:.3g}"
+    return lambda asked: sigmoid(slope * log_odds(asked, head.output) + offset), said
+
+
+_FITS: Mapping[Calibration, _Fit] = {"isotonic": _isotonic, "temperature": _tempered, "platt": _platt}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -22,7 +22,7 @@ from pairforge.execution.step import Input, ModelRole, Step, StepContext
 from pairforge.frames import SCORED_PAIR
 from pairforge.models import Floats, ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
-from pairforge.steps.gold_agreement import Gold, Reading, agreement, calibrated, check_calibration
+from pairforge.steps.gold_agreement import Calibration, Gold, Reading, agreement, calibrated, check_calibration
 from pairforge.steps.gold_pairs import GOLD, PAIRS_OF_ALL_KINDS, PAIRS_WITH_GOLD, named_pairs
 from pairforge.steps.pair_scores import Head, HeadOptions, choose_head, pair_scores
 
@@ -31,10 +31,11 @@ class ScorePairsOptions(HeadOptions):
     """Options of score-pairs."""
 
     calibrate: Annotated[
-        Literal["none", "isotonic", "temperature"],
+        Calibration,
         Field(
-            description="Fit the scores to gold, of --gold or of the rows that have it: by any non-decreasing function "
-            "(isotonic), or by one number that makes them less or more sure (temperature)."
+            description="Fit the scores to gold, of --gold or of the rows that have it: by a slope and an offset "
+            "(platt), by any non-decreasing function (isotonic; for some hundred rows or more), or by one number that "
+            "makes them less or more sure (temperature)."
         ),
     ] = "none"
     prefer_gold: Annotated[

@@ -71,6 +71,12 @@ def test_only_many_dev_pairs_choose_the_step_too() -> None:
     assert "eval_steps" not in many
 
 
+def test_silver_is_fitted_to_held_out_gold_unless_told_otherwise() -> None:
+    assert _stages()["scored"] | {"gold": "stage:split.dev", "calibrate": "platt"} == _stages()["scored"]
+    assert _stages(dev="dev.parquet", calibrate="isotonic")["scored"]["gold"] == "stage:dev"
+    assert not {"gold", "calibrate"} & set(_stages(calibrate="none")["scored"])
+
+
 def test_options_reach_the_stages_they_are_about() -> None:
     stages = _stages(
         teacher="base", teacher_epochs=2, teacher_learning_rate=1e-4, restarts=5, candidates="bm25+semantic", top_k=7,

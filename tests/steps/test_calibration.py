@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import isotonic_regression, minimize_scalar
+from scipy.optimize import isotonic_regression, minimize, minimize_scalar
 
-from pairforge.steps.calibration import Isotonic, fitted_temperature
+from pairforge.steps.calibration import Isotonic, fitted_platt, fitted_temperature
 from pairforge.steps.pair_scores import sigmoid
 
 _SHARES = st.floats(0, 1, allow_subnormal=False)
@@ -60,3 +60,32 @@ def test_a_model_too_sure_or_too_unsure_of_itself_is_found_out(temperature: floa
 def test_gold_that_contradicts_the_model_takes_all_its_certainty() -> None:
     assert fitted_temperature(np.array([-3.0, 3.0]), np.array([1.0, 0.0])) == pytest.approx(100)
     assert fitted_temperature(np.array([-3.0, 3.0]), np.array([0.0, 1.0])) == pytest.approx(0.01)
+
+
+@given(st.lists(st.tuples(st.floats(-20, 20), _SHARES), min_size=1, max_size=40))
+def test_no_slope_and_offset_fit_better_than_those_that_are_found(rows: list[tuple[float, float]]) -> None:
+    outputs, gold = np.array(rows).T
+    targets = (len(gold) * gold + 0.5) / (len(gold) + 1)
+
+    def cross_entropy(weights: tuple[float, float]) -> float:
+        log_odds = weights[0] * outputs + weights[1]
+        return float(np.sum(np.logaddexp(0, log_odds) - targets * log_odds))
+
+    found = fitted_platt(outputs, gold)
+    bounds = [(0.001, None), (None, None)]
+    best = min(minimize(cross_entropy, start, bounds=bounds).fun for start in (found, (0.01, 0.0), (1.0, 0.0)))
+    assert found[0] >= 0.001 * (1 - 1e-9)
+    assert cross_entropy(found) <= best + 1e-6
+
+
+def test_a_model_that_scores_all_pairs_too_high_is_found_out() -> None:
+    outputs = np.linspace(-3, 3, 500)
+    slope, offset = fitted_platt(outputs, sigmoid(0.5 * outputs - 1))
+    assert slope == pytest.approx(0.5, abs=0.01)
+    assert offset == pytest.approx(-1, abs=0.01)
+
+
+def test_pairs_that_are_parted_without_a_fault_give_a_finite_slope() -> None:
+    slope, offset = fitted_platt(np.array([-1.0, 1.0]), np.array([0.0, 1.0]))
+    assert np.isfinite([slope, offset]).all()
+    assert sigmoid(slope + offset) == pytest.approx(2.5 / 3)

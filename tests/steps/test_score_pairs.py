@@ -121,7 +121,7 @@ def test_agreement_with_gold_is_told(tmp_path: Path) -> None:
     assert "gold" not in notes(PAIRS)
 
 
-@pytest.mark.parametrize("way", ["isotonic", "temperature"])
+@pytest.mark.parametrize("way", ["isotonic", "temperature", "platt"])
 def test_calibrated_scores_come_nearer_to_gold_in_the_same_order(way: str, tmp_path: Path) -> None:
     scored = _scored(GOLD, tmp_path, calibrate=way)
     assert scored["uncalibrated_score"].to_list() == pytest.approx(SILVER)
