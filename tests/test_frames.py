@@ -181,6 +181,8 @@ def test_the_sts_scale_is_guessed_and_told_and_any_other_is_named() -> None:
     assert adopt(raw, [frames.SCORED_PAIR], "sts.csv", score_scale=10).frame["score"].to_list() == [0, 0.5]
     with pytest.raises(FrameError, match="Give its top value with --score-scale"):
         adopt(raw.with_columns(score=pl.lit(70.0)), [frames.SCORED_PAIR], "sts.csv")
+    with pytest.raises(FrameError, match="Shift and scale it to 0 to 1"):
+        adopt(raw.with_columns(score=pl.Series([-1.0, 1.0])), [frames.SCORED_PAIR], "sts.csv")
 
 
 VALUES = st.none() | st.floats(-1, 7) | st.sampled_from([0.0, 1.0, float("nan"), float("inf")])

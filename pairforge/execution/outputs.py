@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from pairforge.counted import counted
 from pairforge.errors import FileError, StageError
 from pairforge.execution.inputs import FileInput
 from pairforge.execution.ledger import Ledger
@@ -133,7 +134,7 @@ def refuse_empty(results: Mapping[str, Result], rows_in: int, ledger: Ledger, st
     reasons = ", ".join(f"{reason.replace('_', ' ')}: {rows:,}" for reason, rows in ledger.dropped.items())
     where = f" for its output '{empty[0]}'" if len(results) > 1 else ""
     raise StageError(
-        f"{step_name}: kept none of {rows_in:,} rows{where}{f' ({reasons})' if reasons else ''}, "
+        f"{step_name}: kept none of {counted(rows_in, 'row')}{where}{f' ({reasons})' if reasons else ''}, "
         "so nothing was written. Loosen its options or look at the input."
     )
 

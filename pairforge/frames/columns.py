@@ -210,7 +210,7 @@ def _check_values(facts: ColumnFacts, column: Column, where: str, scale: float) 
     if (low is not None and lowest < low) or (high is not None and highest > high):
         bounds = f"{'-∞' if low is None else f'{low:g}'} to {'∞' if high is None else f'{high:g}'}"
         raise FrameError(
-            f"{where} should lie in {bounds}, but it runs from {lowest:g} to {highest:g}. {_mend_range(column)}"
+            f"{where} should lie in {bounds}, but it runs from {lowest:g} to {highest:g}. {_mend_range(column, lowest)}"
         )
 
 
@@ -224,7 +224,9 @@ def _mend(column: Column) -> str:
     return f"Name another column with {column.option}."
 
 
-def _mend_range(column: Column) -> str:
+def _mend_range(column: Column, lowest: float) -> str:
     if column.kind is ColumnKind.SCORE and column.maximum is not None:
+        if column.minimum is not None and lowest < column.minimum:
+            return f"Shift and scale it to {column.minimum:g} to {column.maximum:g} before."
         return "Give its top value with --score-scale."
     return _mend(column)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairforge.agreement import accuracy, area_under_roc, spearman
+from pairforge.counted import counted
 from pairforge.engines.search import Doubles
 from pairforge.errors import FrameError, ModelError
 from pairforge.execution.ledger import Ledger
@@ -83,7 +84,7 @@ def agreement(gold: Gold, logits: Floats, head: Head) -> str:
         logits: The model's outputs for the rows that have gold, (rows, outputs).
         head: How they are read.
     """
-    rows = f"{len(gold.values):,} pairs with gold"
+    rows = f"{counted(len(gold.values), 'pair')} with gold"
     if not gold.differs:
         return f"{rows}: all have the gold {gold.values[0]:g}, so that no agreement can be measured"
     scores = pair_scores(logits, head)
@@ -113,7 +114,7 @@ def calibrated(way: Calibration, gold: Gold, logits: Floats, head: Head, ledger:
     before = _squared_error(plain(logits), gold.values)
     after, measured = _error_after(fit, gold.values, logits, head)
     ledger.note(
-        f"scores calibrated by {said} on {len(gold.values):,} pairs with gold: "
+        f"scores calibrated by {said} on {counted(len(gold.values), 'pair')} with gold: "
         f"mean squared error {before:.4f} before, {after:.4f} after ({measured})"
     )
     return read

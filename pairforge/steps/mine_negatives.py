@@ -24,7 +24,7 @@ from pairforge.models import Encoder, ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.forbidden_rows import NONE
 from pairforge.steps.mining.chosen import Chosen
-from pairforge.steps.mining.collection import Collection
+from pairforge.steps.mining.collection import Collection, unknown_judgements
 from pairforge.steps.mining.formats import Mined, columns_of, contract_of, in_format
 from pairforge.steps.mining.options import MineNegativesOptions
 from pairforge.steps.mining.preparation import OWN_CLUSTER, Prepared, prepare_mining, refuse_too_few_texts, same_cluster
@@ -125,6 +125,8 @@ def prepare(
     earlier = (name for side in sides for name in side.names_in(pairs.columns))
     extra_columns(pairs, _OWN, itertools.chain(*columns_of(options), earlier), "pairs")
     collection = Collection.of(pairs, corpus, qrels)
+    if (strange := unknown_judgements(collection, qrels)) is not None:
+        context.ledger.note(strange)
     refuse_too_few_texts(collection, options.num_negatives)
     check = score_check(scorer, collection, options, context)
     prepared = prepare_mining(

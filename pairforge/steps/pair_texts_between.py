@@ -78,8 +78,8 @@ def pool_of(
     if len(texts) <= others:
         mend = "Give more texts or a lower --random-pairs." if options.by == "tension" else "Give more texts."
         raise FrameError(
-            f"texts: at least {others + 1:,} distinct texts are needed to pair each with others, but there are "
-            f"{len(texts):,}. {mend}"
+            f"texts: at least {others + 1:,} distinct texts are needed to pair each with others (found: "
+            f"{len(texts):,}). {mend}"
         )
     nobody = np.empty((len(texts), 0), dtype=_FOUND)
     found = _nearest_others(texts, encoder, options, context) if options.by == "nearest" else nobody

@@ -20,7 +20,7 @@ from pairforge.models import Encoder, ModelKind, PairScorer
 from pairforge.steps.forbidden_rows import NONE, Rows
 from pairforge.steps.mining.candidates import Candidates, candidates_among, searched
 from pairforge.steps.mining.chosen import Uses
-from pairforge.steps.mining.collection import Collection
+from pairforge.steps.mining.collection import Collection, unknown_judgements
 from pairforge.steps.mining.estimates import clustered_share
 from pairforge.steps.mining.judges import JudgedSample, judged_sample
 from pairforge.steps.mining.options import MineNegativesOptions
@@ -74,6 +74,8 @@ def sweep_negatives(
         None if corpus is None else CORPUS.check(corpus, "corpus"),
         None if qrels is None else QRELS.check(qrels, "qrels"),
     )
+    if (strange := unknown_judgements(collection, qrels)) is not None:
+        within.ledger.note(strange)
     refuse_too_few_texts(collection, options.num_negatives)
     sample = judged_sample(collection, options, scorer, within)
     prepared = prepare_mining(collection, options, encoder=encoder, needs_encoder=True, searches=True, context=within)

@@ -245,6 +245,19 @@ def test_relevance_judgements_add_positives_and_zero_is_none() -> None:
         assert set(row) == {"six", "sun", "moon"}
 
 
+def test_judgements_that_name_what_is_not_there_are_told_of() -> None:
+    pairs = frame_of([("one", "two"), ("six", "sun")]).with_columns(query_id=pl.Series([1, 2]))
+    corpus = pl.DataFrame({"doc_id": ["a", "b"], "text": ["four", "five"]})
+    qrels = pl.DataFrame({"query_id": ["1", "1", "9", "9"], "doc_id": ["a", "z", "b", "y"], "relevance": [1, 1, 1, 0]})
+    _, ledger = mined(pairs, corpus, qrels, encoder=encoder_of(), num_negatives=1, relative_margin=0)
+    assert (
+        "of 3 relevant judgements, 1 name a query_id that no pair has and 1 a doc_id that the corpus lacks; these "
+        "protect nothing" in ledger.notes
+    )
+    _, ledger = mined(pairs, corpus, qrels.head(1), encoder=encoder_of(), num_negatives=1, relative_margin=0)
+    assert not any("judgements" in note for note in ledger.notes)
+
+
 def test_qrels_that_fit_nothing_are_refused_before_encoding() -> None:
     encoder = encoder_of()
     pairs = PAIRS.with_columns(query_id=pl.Series(["1", "2", "3", "4"]))
@@ -261,7 +274,7 @@ def test_qrels_that_fit_nothing_are_refused_before_encoding() -> None:
 
 def test_a_corpus_smaller_than_the_negatives_asked_for_is_refused_before_encoding() -> None:
     encoder = encoder_of()
-    with pytest.raises(FrameError, match="3 distinct texts are too few to find 3 negatives"):
+    with pytest.raises(FrameError, match="holds only 3 distinct texts, too few to find 3 negatives"):
         mined(PAIRS, pl.DataFrame({"text": ["cat", "CAT", "dog", "sun"]}), encoder=encoder)
     assert not encoder.encoded
 

@@ -115,7 +115,7 @@ def test_agreement_with_gold_is_told(tmp_path: Path) -> None:
     labelled = PAIRS.with_columns(label=pl.Series([1, 0, 1, 0, 0]))
     assert "5 pairs with gold: AUC 0.833, accuracy 0.800" in notes(labelled)
     assert "AUC 0.833" in notes(PAIRS, labelled)
-    assert "1 pairs with gold: all have the gold 0.5" in notes(
+    assert "1 pair with gold: all have the gold 0.5" in notes(
         PAIRS.with_columns(gold_score=pl.Series([0.5, None, None, None, None]))
     )
     assert "gold" not in notes(PAIRS)

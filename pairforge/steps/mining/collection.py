@@ -139,12 +139,7 @@ def _judged_positives(
         raise FrameError("corpus: column 'doc_id' is needed beside qrels, but is missing. Give it with --corpus.")
     asked = pairs.select(pl.col("query_id").cast(pl.String), forms[_ANCHOR]).unique(maintain_order=True)
     documents = corpus.select(pl.col("doc_id").cast(pl.String), normalised("text").alias(_TEXT))
-    found = (
-        qrels.filter(pl.col("relevance") > 0)
-        .select(pl.col("query_id", "doc_id").cast(pl.String))
-        .join(asked, on="query_id")
-        .join(documents, on="doc_id")
-    )
+    found = _relevant(qrels).join(asked, on="query_id").join(documents, on="doc_id")
     if found.is_empty():
         raise FrameError(
             "qrels: not one relevant judgement names a query_id of the pairs and a doc_id of the corpus (they begin "
@@ -152,6 +147,33 @@ def _judged_positives(
             f"the corpus with {_first(documents, 'doc_id')}). Give the files that belong together."
         )
     return found.select(_ANCHOR, _TEXT)
+
+
+def unknown_judgements(collection: Collection, qrels: pl.DataFrame | None) -> str | None:
+    """A sentence about relevant judgements that protect nothing, for what they name is not there; None if all do.
+
+    Args:
+        collection: The pairs and the corpus.
+        qrels: Relevance judgements that fit some of them.
+    """
+    if qrels is None or collection.corpus is None:
+        return None
+    relevant = _relevant(qrels)
+    named = {"query_id": collection.pairs, "doc_id": collection.corpus}
+    strange = {
+        name: relevant.height - relevant.join(frame.select(pl.col(name).cast(pl.String)), on=name, how="semi").height
+        for name, frame in named.items()
+    }
+    if not any(strange.values()):
+        return None
+    return (
+        f"of {relevant.height:,} relevant judgements, {strange['query_id']:,} name a query_id that no pair has and "
+        f"{strange['doc_id']:,} a doc_id that the corpus lacks; these protect nothing"
+    )
+
+
+def _relevant(qrels: pl.DataFrame) -> pl.DataFrame:
+    return qrels.filter(pl.col("relevance") > 0).select(pl.col("query_id", "doc_id").cast(pl.String))
 
 
 def _first(frame: pl.DataFrame, column: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
+from pairforge.counted import counted
 from pairforge.engines.lexical import LexicalIndex
 from pairforge.engines.search import proposer
 from pairforge.errors import FrameError
@@ -175,7 +176,7 @@ def refuse_too_few_texts(collection: Collection, num_negatives: int) -> None:
     """
     if len(collection.texts) <= num_negatives:
         raise FrameError(
-            f"{'pairs' if collection.corpus is None else 'corpus'}: {len(collection.texts):,} distinct texts are too "
-            f"few to find {num_negatives} negatives that are not the positive. Give a larger --corpus or a lower "
-            "--num-negatives."
+            f"{'pairs' if collection.corpus is None else 'corpus'}: holds only "
+            f"{counted(len(collection.texts), 'distinct text')}, too few to find {counted(num_negatives, 'negative')} "
+            "apart from the positive. Give a larger --corpus or a lower --num-negatives."
         )
