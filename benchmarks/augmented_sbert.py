@@ -40,6 +40,7 @@ def ways(given: str, num_silver: int, pool: int) -> dict[str, dict[str, Any]]:
         "random": {"candidates": "random", **as_they_come},
         "random, kde": {"candidates": "random", **by_density},
         "bm25": {"candidates": "bm25", **as_they_come},
+        "bm25, kde": {"candidates": "bm25", **by_density},
         "semantic": {"candidates": "semantic", **as_they_come},
         "semantic, kde": {"candidates": "semantic", **by_density},
         "bm25+semantic": {"candidates": "bm25+semantic", **as_they_come},
