@@ -47,7 +47,7 @@ class AugmentOptions(SeededOptions):
                                        "is the best that ties in dev allow."),
     ] = 0.5  # fmt: skip
     accept_weak_teacher: Annotated[bool, Field(description="Go on with a teacher below that.")] = False
-    candidates: Way = "semantic"
+    candidates: Way = "bm25"
     given: Annotated[_File, Field(description="File of the candidates, with --candidates given.")] = None
     encoder: Annotated[
         str, Field(min_length=1, description="Finds sentences that are close, for semantic candidates.")
@@ -65,7 +65,7 @@ class AugmentOptions(SeededOptions):
                           "slope and an offset (platt), any non-decreasing function (isotonic), or one number "
                           "(temperature)."),
     ] = "platt"  # fmt: skip
-    sample: Spread = "kde"
+    sample: Spread = "all"
     num_silver: NumSilver = None
     verify: Annotated[
         tuple[str, ...],

@@ -57,7 +57,7 @@ _LABELS = ("score", "label")
 class ProposePairsOptions(SeededOptions):
     """Options of propose-pairs."""
 
-    by: Way = "semantic"
+    by: Way = "bm25"
     top_k: TopK = 4
     max_pairs: MaxPairs = None
     gold_sentences: Annotated[

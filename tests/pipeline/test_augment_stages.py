@@ -37,7 +37,7 @@ def test_a_dev_file_leaves_gold_whole() -> None:
 
 
 def test_what_is_held_out_is_held_out_of_everything() -> None:
-    stages = _stages(verify=("test.parquet",))
+    stages = _stages(verify=("test.parquet",), sample="kde")
     readers = [stages[name].get("gold") for name in ("candidates", "sampled", "augmented")]
     assert readers == ["stage:split"] * 3
     assert stages["candidates"]["known"]["source"] == ["stage:split.dev", "test.parquet"]
