@@ -1,0 +1,68 @@
+"""The options that all generating steps share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+import polars as pl
+from pydantic import Field, computed_field
+
+from pairforge.errors import FileError, OptionsError
+from pairforge.execution.ledger import Ledger
+from pairforge.execution.step import SeededOptions
+from pairforge.steps.generation.prompts import Prompt
+
+
+class GeneratingOptions(SeededOptions):
+    """Options of a step that asks a language model; a step names itself and the fields of its prompt."""
+
+    step: ClassVar[str]
+    fields: ClassVar[tuple[str, ...]]
+
+    prompt: Annotated[
+        str | None, Field(min_length=1, description="Markdown file with the prompt; the shipped one if not given.")
+    ] = None
+    attempts: Annotated[
+        int, Field(ge=1, description="Times a row is asked about at most, until what comes back is verified.")
+    ] = 3
+    limit: Annotated[int | None, Field(ge=1, description="Ask about the first rows only; all if not given.")] = None
+    save_prompts: Annotated[
+        bool, Field(description="Keep the last prompt and answer of each row in the columns asked and answered.")
+    ] = False
+
+    @computed_field  # type: ignore[prop-decorator] # mypy takes no decorator above property
+    @property
+    def prompt_digest(self) -> str:
+        """SHA-256 of the prompt, so that another text of it counts as another option."""
+        try:
+            return self.read_prompt().digest
+        except (FileError, OptionsError):
+            return "unreadable"
+
+    def read_prompt(self) -> Prompt:
+        """The prompt.
+
+        Raises:
+            FileError, OptionsError: it cannot be read, or does not fit the step.
+        """
+        return Prompt.read(self.step, self.fields, self.prompt)
+
+    def limited(self, rows: pl.DataFrame, first_row: int, ledger: Ledger) -> pl.DataFrame:
+        """The rows of a part that are asked about; the others count as dropped.
+
+        Args:
+            rows: A part of the input.
+            first_row: The ordinal of its first row in the whole input, from 0.
+            ledger: Where rows are counted.
+        """
+        if self.limit is None:
+            return rows
+        kept = rows.head(max(0, self.limit - first_row))
+        ledger.drop("beyond the limit", rows.height - kept.height)
+        return kept
+
+
+def files_of(options: GeneratingOptions) -> Sequence[str]:
+    """The files that these options name."""
+    return [options.prompt] if options.prompt else []
