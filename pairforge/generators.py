@@ -24,6 +24,9 @@ ENGINES: tuple[Engine, ...] = ("vllm", "openai")
 Schema = Mapping[str, Any]
 """A JSON schema that an answer has to fit."""
 
+LONGEST_ANSWER = 200_000
+"""Characters of an answer that are read; an engine cuts a longer one behind the next character."""
+
 _IDENTIFYING = (
     "dtype", "quantization", "context_length", "lora", "thinking", "temperature", "top_p", "max_tokens",
     "trust_remote_code",

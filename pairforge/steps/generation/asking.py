@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from pairforge.engines.answers import AnswerStore
 from pairforge.execution.step import StepContext
-from pairforge.generators import Answer, Ask, NoReply, TextGenerator
+from pairforge.generators import LONGEST_ANSWER, Answer, Ask, NoReply, TextGenerator
 from pairforge.randomness import row_uniforms
 from pairforge.steps.generation.options import GeneratingOptions
 from pairforge.steps.generation.prompts import Prompt
@@ -29,7 +29,6 @@ Given = TypeVar("Given", bound=BaseModel)
 
 _SEEDS = 2**31
 _SAMPLE = 32
-_LONGEST_ANSWER = 200_000
 
 
 @dataclass(frozen=True)
@@ -119,11 +118,11 @@ def read_answer(answer: Answer, wanted: type[Given]) -> Given | str:
     """What an answer holds, or why it cannot be used."""
     if isinstance(answer, NoReply):
         return answer.reason
+    if len(answer.text) > LONGEST_ANSWER:
+        return "answer too long to be read"
     text = _json_in(answer.text)
     if not text:
         return "empty answer"
-    if len(text) > _LONGEST_ANSWER:
-        return "answer too long to be read"
     try:
         return wanted.model_validate_json(text)
     except ValidationError:
