@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pairforge.steps.decontaminate import decontaminate as decontaminate
     from pairforge.steps.distil_scores import DistilScoresOptions as DistilScoresOptions
     from pairforge.steps.distil_scores import distil_scores as distil_scores
+    from pairforge.steps.generate_negatives import GenerateNegativesOptions as GenerateNegativesOptions
+    from pairforge.steps.generate_negatives import generate_negatives as generate_negatives
     from pairforge.steps.label_margins import LabelMarginsOptions as LabelMarginsOptions
     from pairforge.steps.label_margins import label_margins as label_margins
     from pairforge.steps.merge_silver import MergeSilverOptions as MergeSilverOptions
@@ -85,6 +87,7 @@ _HOMES = {
     "pairforge.steps.sweep_negatives": ("SweepNegativesOptions", "sweep_negatives"),
     "pairforge.steps.pair_texts": ("PairTextsOptions", "pair_texts"),
     "pairforge.steps.distil_scores": ("DistilScoresOptions", "distil_scores"),
+    "pairforge.steps.generate_negatives": ("GenerateNegativesOptions", "generate_negatives"),
     "pairforge.steps.label_margins": ("LabelMarginsOptions", "label_margins"),
     "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
     "pairforge.steps.propose_pairs": ("ProposePairsOptions", "propose_pairs"),
@@ -107,6 +110,7 @@ __all__ = [
     "EvaluateOptions",
     "FileError",
     "FrameError",
+    "GenerateNegativesOptions",
     "InitModelOptions",
     "LabelMarginsOptions",
     "Ledger",
@@ -138,6 +142,7 @@ __all__ = [
     "distil_scores",
     "evaluate",
     "find_model",
+    "generate_negatives",
     "init_model",
     "label_margins",
     "load_encoder",

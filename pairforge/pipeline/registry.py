@@ -40,6 +40,9 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         ),
         "pair-texts": Entry("pairforge.steps.pair_texts", "Make pairs of plain texts, without labels."),
         "mine-negatives": Entry("pairforge.steps.mine_negatives", "Give each pair texts that are near but no answer."),
+        "generate-negatives": Entry(
+            "pairforge.steps.generate_negatives", "Let a language model write hard negatives, and verify each."
+        ),
         "sweep-negatives": Entry(
             "pairforge.steps.sweep_negatives", "Tabulate what settings of mine-negatives give, and their false share."
         ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -127,6 +127,19 @@ def read_answer(answer: Answer, wanted: type[Given]) -> Given | str:
         return wanted.model_validate_json(text)
     except ValidationError:
         return "answer is not of the wanted form" if answer.whole else "answer cut at --max-tokens"
+
+
+def saved_prompts(cases: Sequence[Case[Subject]], options: GeneratingOptions) -> dict[str, list[str]]:
+    """The last prompt and answer of each case, by the column that they are kept in; nothing unless asked for."""
+    if not options.save_prompts:
+        return {}
+    return {"asked": [case.asked for case in cases], "answered": [case.answered for case in cases]}
+
+
+def first_prompts(question: Question[Subject, Given], subjects: Iterable[Subject]) -> list[str]:
+    """What would be asked about these, as one text each."""
+    rendered = (question.prompt.render(question.values(subject)) for subject in subjects)
+    return ["\n\n".join(f"[{message.role}]\n{message.text}" for message in messages) for messages in rendered]
 
 
 def told_cost(

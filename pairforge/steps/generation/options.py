@@ -11,6 +11,8 @@ from pydantic import Field, computed_field
 from pairforge.errors import FileError, OptionsError
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.step import SeededOptions
+from pairforge.files import read_frame
+from pairforge.frames import FrameContract, detect_shape
 from pairforge.steps.generation.prompts import Prompt
 
 
@@ -63,6 +65,27 @@ class GeneratingOptions(SeededOptions):
         return kept
 
 
+class FewShotOptions(GeneratingOptions):
+    """Options of a step whose prompt shows examples from a file."""
+
+    examples: Annotated[
+        str | None, Field(min_length=1, description="Corpus of examples for the prompt, of the shape that is made.")
+    ] = None
+    num_examples: Annotated[int, Field(ge=1, description="Examples shown: the first rows of that file.")] = 3
+
+    def read_examples(self, shapes: Sequence[FrameContract]) -> pl.DataFrame | None:
+        """The rows that are shown, of the first of the shapes that fits; None without a file.
+
+        Raises:
+            FileError, FrameError: the file cannot be read, or fits none of the shapes.
+        """
+        if self.examples is None:
+            return None
+        rows = read_frame(self.examples)
+        return detect_shape(rows, self.examples, shapes).check(rows, self.examples).head(self.num_examples)
+
+
 def files_of(options: GeneratingOptions) -> Sequence[str]:
     """The files that these options name."""
-    return [options.prompt] if options.prompt else []
+    examples = options.examples if isinstance(options, FewShotOptions) else None
+    return [file for file in (options.prompt, examples) if file is not None]
