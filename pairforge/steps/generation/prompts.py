@@ -34,17 +34,17 @@ _ROLES: Mapping[str, _Role] = {"System": "system", "User": "user"}
 class RowText:
     """A text of a corpus row: wherever a prompt puts it, it stands in a fence.
 
-    Not a string: a filter of the template (`upper`, `trim`) would then give a bare one.
+    Not a string: a filter of the template (`trim`, `join`) would then give a bare one, as would a public attribute.
 
     Args:
         text: The text.
     """
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self._text = text
 
     def __str__(self) -> str:
-        return fenced(self.text)
+        return fenced(self._text)
 
 
 def fenced(text: str) -> str:
