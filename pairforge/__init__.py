@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from pairforge.steps.distil_scores import distil_scores as distil_scores
     from pairforge.steps.generate_negatives import GenerateNegativesOptions as GenerateNegativesOptions
     from pairforge.steps.generate_negatives import generate_negatives as generate_negatives
+    from pairforge.steps.judge import JudgeOptions as JudgeOptions
+    from pairforge.steps.judge import judge as judge
     from pairforge.steps.label_margins import LabelMarginsOptions as LabelMarginsOptions
     from pairforge.steps.label_margins import label_margins as label_margins
     from pairforge.steps.merge_silver import MergeSilverOptions as MergeSilverOptions
@@ -88,6 +90,7 @@ _HOMES = {
     "pairforge.steps.pair_texts": ("PairTextsOptions", "pair_texts"),
     "pairforge.steps.distil_scores": ("DistilScoresOptions", "distil_scores"),
     "pairforge.steps.generate_negatives": ("GenerateNegativesOptions", "generate_negatives"),
+    "pairforge.steps.judge": ("JudgeOptions", "judge"),
     "pairforge.steps.label_margins": ("LabelMarginsOptions", "label_margins"),
     "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
     "pairforge.steps.propose_pairs": ("ProposePairsOptions", "propose_pairs"),
@@ -112,6 +115,7 @@ __all__ = [
     "FrameError",
     "GenerateNegativesOptions",
     "InitModelOptions",
+    "JudgeOptions",
     "LabelMarginsOptions",
     "Ledger",
     "MergeSilverOptions",
@@ -144,6 +148,7 @@ __all__ = [
     "find_model",
     "generate_negatives",
     "init_model",
+    "judge",
     "label_margins",
     "load_encoder",
     "load_scorer",

@@ -145,6 +145,8 @@ def _find_models(stage: Stage, cache: Path) -> dict[str, tuple[FoundModel, ...]]
             continue
         default = (request_type(role.kind)(name=role.default),) if role.default else ()
         requests = stage.models.get(name) or default
+        if not requests and role.optional:
+            continue
         if not requests:
             raise StageError(f"{stage.step.name}: needs a model ({role.help.rstrip('.')}). Name it with --{role.flag}.")
         found[name] = tuple(find_model(request, role.kind, cache=cache) for request in requests)

@@ -93,6 +93,7 @@ class ModelRole:
         default: The model taken when none is named; None where one must be named.
         many: Whether several may be given (the command line takes them as arguments).
         needed: Whether these options use it at all; one that is not needed is neither resolved nor loaded.
+        optional: Whether the step does without it where none is named; it is then None.
     """
 
     help: str
@@ -101,11 +102,12 @@ class ModelRole:
     default: str | None = DEFAULT_ENCODER
     many: bool = False
     needed: Callable[[Any], bool] = _always
+    optional: bool = False
 
     @property
     def must_be_named(self) -> bool:
         """Whether no options do without it, and nothing stands in for it."""
-        return self.default is None and self.needed is _always
+        return self.default is None and self.needed is _always and not self.optional
 
 
 @dataclass(frozen=True)

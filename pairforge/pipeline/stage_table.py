@@ -194,7 +194,7 @@ def _check_complete(made: Draft, table: Mapping[str, Any], faults: Faults) -> No
             faults.add(made.place, f"input '{role}' is missing ({_phrase(wanted.help)}).")
     for model in made.step.models.values() if made.valid else ():
         needed = model.needed(made.options)
-        if needed and model.default is None and model.flag not in table:
+        if needed and model.default is None and not model.optional and model.flag not in table:
             faults.add(made.place, f"'{model.flag}' is missing ({_phrase(model.help)}).")
         if not needed and model.flag in table:
             faults.add(made.place, f"'{model.flag}' is given, but with these options {made.step.name} uses none.")

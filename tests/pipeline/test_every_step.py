@@ -68,7 +68,11 @@ def written_negatives(prompt: str) -> str:
     return json.dumps({"negatives": [{"kind": "contradiction", "text": text} for text in texts]})
 
 
-SCRIPTS: Mapping[str, Callable[[str], str]] = {"generate-negatives": written_negatives}
+def verdict(prompt: str) -> str:
+    return json.dumps({"reason": "so", "grade": int(digest_in(prompt), 16) % 4, "sure": "7" not in prompt})
+
+
+SCRIPTS: Mapping[str, Callable[[str], str]] = {"generate-negatives": written_negatives, "judge": verdict}
 
 
 def loading(name: str) -> Callable[[FoundModel], object]:
@@ -102,6 +106,15 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
         {"num_negatives": 2, "max_similarity": 1.0, "limit": 10},
         {"pairs": PAIRS},
         {"generator": (WRITER,), "encoder": (model,)},
+    ),
+    "judge": lambda folder, model: Trial(
+        {"policy": "relabel"},
+        {
+            "corpus": TRIPLETS.with_columns(negative_1="negative", negative_2=pl.lit("other ") + pl.col("anchor")).drop(
+                "negative"
+            )
+        },
+        {"generator": (WRITER,), "second_generator": (WRITER,), "scorer": (beside(model, "cross-encoder"),)},
     ),
     "sweep-negatives": lambda folder, model: Trial(
         {"num_negatives": 2, "min_rank": (1, 4), "clusters": ("none", 2), "label_column": "source"},
@@ -232,7 +245,7 @@ def test_part_size_never_changes_a_byte(name: str, part_rows: int, make: Callabl
 
 
 @pytest.mark.parametrize(
-    "name", ["convert-nli", "add-noise", "pair-texts", "mine-negatives", "generate-negatives", "decontaminate"]
+    "name", ["convert-nli", "add-noise", "pair-texts", "mine-negatives", "generate-negatives", "judge", "decontaminate"]
 )
 def test_extra_columns_travel_along(name: str, make: Callable[..., Stage]) -> None:
     assert "source" in read_frame(run_trial(make(name)).outputs["corpus"]).columns
