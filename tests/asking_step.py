@@ -12,6 +12,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from pairforge.cli import app, step_commands
+from pairforge.engines import server_faults
 from pairforge.execution.step import Input, ModelRole, RowWise, Step, StepContext
 from pairforge.frames import TEXT
 from pairforge.generators import TextGenerator
@@ -55,6 +56,7 @@ def prepare_ask(*, generator: TextGenerator, options: AskOptions, context: StepC
 def ask_part(
     rows: pl.DataFrame, *, first_row: int, prepared: TextGenerator, options: AskOptions, context: StepContext
 ) -> pl.DataFrame:
+    rows = options.limited(rows, first_row, context.ledger)
     cases = [Case(_Wanted(text), first_row + place) for place, text in enumerate(rows["text"])]
     question = Question(options.read_prompt(), Opposite, lambda wanted: {"text": RowText(wanted.text)}, _take)
     ask(question, cases, generator=prepared, options=options, context=context)
@@ -102,4 +104,5 @@ def register(patch: Callable[[Any, str, Any], None] = setattr) -> None:
 
 if __name__ == "__main__":
     register()
+    server_faults._FIRST_WAIT = 0.02
     sys.exit(app.main())

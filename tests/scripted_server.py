@@ -90,7 +90,6 @@ class ScriptedServer:
     _at_once: int = 0
     _numbers: Counter[Ask] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    stopped: threading.Event = field(default_factory=threading.Event)
 
     @property
     def base_url(self) -> str:
@@ -112,8 +111,6 @@ class ScriptedServer:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
-            if turn.stalls:
-                self.stopped.wait(_LONGEST_STALL)
             yield turn
         finally:
             with self._lock:
@@ -131,7 +128,6 @@ def serve(script: Script, models: Sequence[str] | None = ("small",)) -> Iterator
     try:
         yield scripted
     finally:
-        scripted.stopped.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -166,6 +162,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         with self.scripted.met(body, self.headers["Authorization"].removeprefix("Bearer ")) as turn:
             if turn.stalls:
+                self.connection.settimeout(_LONGEST_STALL)
+                self.connection.recv(1)  # Comes back when the client hangs up.
                 self.close_connection = True
             else:
                 self._send(turn)

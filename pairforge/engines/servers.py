@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,7 +44,10 @@ def load_served_model(spec: GeneratorSpec) -> TextGenerator:
     address = spec.base_url or ""
     _check_address(address)
     key = _key_for(address)
-    return ServedModel(spec, Connection(_client(spec, address, key), spec.request, key or _NO_KEY), has_key=bool(key))
+    client = _client(spec, address, key)
+    model = ServedModel(spec, Connection(client, spec.request, key or _NO_KEY), has_key=bool(key))
+    weakref.finalize(model, client.close)
+    return model
 
 
 @dataclass
