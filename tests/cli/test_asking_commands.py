@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -165,16 +166,12 @@ def test_rows_that_do_not_fit_the_context_are_counted(
 def test_openai_is_named_where_it_is_missing(
     run: Callable[..., Ran], served: Callable[..., ScriptedServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "openai", None)
+    monkeypatch.setitem(sys.modules, "openai", None)
     server = served(lambda asked, number: GOOD)
     check_refused(run(*command(server)), "The generator openai:small needs: pip install 'pairforge[llm]'", server)
 
 
 PLANTED = ("planted-row-zebra", "planted-answer-zebra", KEY)
-
-
-def echoing(asked: object, number: int) -> Turn:
-    return refusing(400, f"cannot take {KEY} with {asked}")
 
 
 @pytest.mark.parametrize(
