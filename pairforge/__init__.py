@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from pairforge.steps.distil_scores import distil_scores as distil_scores
     from pairforge.steps.generate_negatives import GenerateNegativesOptions as GenerateNegativesOptions
     from pairforge.steps.generate_negatives import generate_negatives as generate_negatives
+    from pairforge.steps.generate_queries import GenerateQueriesOptions as GenerateQueriesOptions
+    from pairforge.steps.generate_queries import generate_queries as generate_queries
     from pairforge.steps.judge import JudgeOptions as JudgeOptions
     from pairforge.steps.judge import judge as judge
     from pairforge.steps.label_margins import LabelMarginsOptions as LabelMarginsOptions
@@ -90,6 +92,7 @@ _HOMES = {
     "pairforge.steps.pair_texts": ("PairTextsOptions", "pair_texts"),
     "pairforge.steps.distil_scores": ("DistilScoresOptions", "distil_scores"),
     "pairforge.steps.generate_negatives": ("GenerateNegativesOptions", "generate_negatives"),
+    "pairforge.steps.generate_queries": ("GenerateQueriesOptions", "generate_queries"),
     "pairforge.steps.judge": ("JudgeOptions", "judge"),
     "pairforge.steps.label_margins": ("LabelMarginsOptions", "label_margins"),
     "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
@@ -114,6 +117,7 @@ __all__ = [
     "FileError",
     "FrameError",
     "GenerateNegativesOptions",
+    "GenerateQueriesOptions",
     "InitModelOptions",
     "JudgeOptions",
     "LabelMarginsOptions",
@@ -147,6 +151,7 @@ __all__ = [
     "evaluate",
     "find_model",
     "generate_negatives",
+    "generate_queries",
     "init_model",
     "judge",
     "label_margins",

@@ -43,6 +43,9 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         "generate-negatives": Entry(
             "pairforge.steps.generate_negatives", "Let a language model write hard negatives, and verify each."
         ),
+        "generate-queries": Entry(
+            "pairforge.steps.generate_queries", "Let a language model write queries that find their document."
+        ),
         "judge": Entry("pairforge.steps.judge", "Let a language model judge pairs, or the negatives of a corpus."),
         "sweep-negatives": Entry(
             "pairforge.steps.sweep_negatives", "Tabulate what settings of mine-negatives give, and their false share."

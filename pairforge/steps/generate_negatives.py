@@ -8,7 +8,6 @@ false negatives harm more than missing ones).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -21,30 +20,19 @@ from pairforge.frames import N_TUPLE, PAIR, TRIPLET
 from pairforge.generators import TextGenerator
 from pairforge.models import Encoder, ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
-from pairforge.steps.generation.asking import Case, Question, ask, first_prompts, saved_prompts, told_cost
-from pairforge.steps.generation.model_checks import CHECKING_MODELS, Check, ModelCheckOptions, model_checks
-from pairforge.steps.generation.negatives import (
-    Kind,
-    Negatives,
-    Verifier,
-    Wanted,
-    as_n_tuples,
-    as_triplets,
-    examples_of,
-)
+from pairforge.steps.generation.model_checks import CHECKING_MODELS, ModelCheckOptions, model_checks
+from pairforge.steps.generation.negatives import Kind, Negatives, as_n_tuples, as_triplets, examples_of, wish_for
 from pairforge.steps.generation.options import FewShotOptions, files_of
-from pairforge.steps.generation.text_checks import TextCheckOptions
+from pairforge.steps.generation.text_checks import LengthCheckOptions, fault_beside
+from pairforge.steps.generation.wishes import WISH_FIELDS, Verifier, Wish, Writing, previewed
 from pairforge.text import normalised
 
-_LETTERS_PER_TOKEN = 4
-_TOKENS_AROUND = 20
 
-
-class GenerateNegativesOptions(FewShotOptions, TextCheckOptions, ModelCheckOptions):
+class GenerateNegativesOptions(FewShotOptions, LengthCheckOptions, ModelCheckOptions):
     """Options of generate-negatives."""
 
     step: ClassVar[str] = "generate-negatives"
-    fields: ClassVar[tuple[str, ...]] = ("anchor", "positive", "others", "number", "kinds", "kept", "examples")
+    fields: ClassVar[tuple[str, ...]] = ("anchor", "positive", "others", "examples", *WISH_FIELDS)
 
     num_negatives: Annotated[int, Field(ge=1, description="Negatives for each pair.")] = 3
     kind: Annotated[
@@ -119,16 +107,12 @@ class Ready:
     """What the parts of one run share.
 
     Args:
-        generator: The language model.
+        writing: How negatives are asked for and verified.
         others: By row, what is right for its anchor besides its own positive.
-        checks: What models say of a negative.
-        examples: What the prompt shows.
     """
 
-    generator: TextGenerator
+    writing: Writing
     others: pl.Series
-    checks: Sequence[Check]
-    examples: Sequence[Mapping[str, Any]]
 
 
 def prepare(
@@ -141,22 +125,16 @@ def prepare(
     context: StepContext,
 ) -> Ready:
     """Close the positives, ready the models and say what asking will take; errors as of `generate_negatives`."""
-    _extra(pairs, options)
+    _refuse_columns(pairs, options)
     asked = pairs.head(options.limit or pairs.height)
-    ready = Ready(
-        generator=generator,
-        others=other_positives(pairs),
-        checks=model_checks(asked, encoder, scorer, options, context),
-        examples=examples_of(options.read_examples((N_TUPLE, TRIPLET))),
+    verifier = Verifier(
+        "negatives",
+        lambda wish, text, known: fault_beside(text, options, wish, known),
+        model_checks(asked, encoder, scorer, options, context),
     )
-    cost = told_cost(
-        _question(ready.examples, options, Verifier(options)),
-        _cases(asked, 0, ready.others, options),
-        generator=generator,
-        options=options,
-        output_tokens=_expected_tokens,
-    )
-    context.say(cost)
+    writing = Writing(generator, Negatives, verifier, options, _shared(options))
+    ready = Ready(writing, other_positives(pairs))
+    writing.tell_cost(_wishes(asked, 0, ready.others, options), context)
     return ready
 
 
@@ -164,21 +142,19 @@ def negatives_for(
     rows: pl.DataFrame, *, first_row: int, prepared: Ready, options: GenerateNegativesOptions, context: StepContext
 ) -> pl.DataFrame:
     """The negatives of one part of the pairs, whose first row is number `first_row` (from 0) of all."""
-    pairs = options.limited(rows, first_row, context.ledger)
-    cases = _cases(pairs, first_row, prepared.others, options)
-    question = _question(prepared.examples, options, Verifier(options, prepared.checks, context.ledger))
-    ask(question, cases, generator=prepared.generator, options=options, context=context)
+    asked = options.limited(rows, first_row, context.ledger)
+    wishes = _wishes(asked, first_row, prepared.others, options)
     enough = 1 if options.too_few == "keep" else options.num_negatives
-    serves = [len(case.subject.kept) >= enough for case in cases]
-    for case, has_enough in zip(cases, serves, strict=True):
-        context.ledger.drop(f"too few negatives, lastly: {case.fault}", not has_enough)
-    saved = [pl.Series(name, texts, pl.String) for name, texts in saved_prompts(cases, options).items()]
-    kept = pairs.with_columns(saved).filter(pl.Series(serves, dtype=pl.Boolean))
-    served = [case.subject for case, has_enough in zip(cases, serves, strict=True) if has_enough]
+    kept, served = prepared.writing.fulfil(asked, wishes, context, enough=enough)
     extra = [name for name in kept.columns if name not in ("anchor", "positive")]
     if options.output_format == "triplet":
         return as_triplets(kept, extra, served)
     return as_n_tuples(kept, extra, served, options.num_negatives)
+
+
+def preview(pairs: pl.DataFrame, *, options: GenerateNegativesOptions) -> list[str]:
+    """What would be asked about these pairs."""
+    return previewed(options, _wishes(pairs, 0, other_positives(pairs), options), _shared(options))
 
 
 def other_positives(pairs: pl.DataFrame) -> pl.Series:
@@ -197,44 +173,22 @@ def other_positives(pairs: pl.DataFrame) -> pl.Series:
     return closed.select(others=both.list.set_difference(own).list.sort())["others"]
 
 
-def preview(pairs: pl.DataFrame, *, options: GenerateNegativesOptions) -> list[str]:
-    """What would be asked about these pairs."""
-    examples = examples_of(options.read_examples((N_TUPLE, TRIPLET)))
-    cases = _cases(pairs, 0, other_positives(pairs), options)
-    return first_prompts(_question(examples, options, Verifier(options)), [case.subject for case in cases])
-
-
-def _question(
-    examples: Sequence[Mapping[str, Any]], options: GenerateNegativesOptions, verifier: Verifier
-) -> Question[Wanted, Negatives]:
-    return Question(
-        prompt=options.read_prompt(),
-        answer=Negatives,
-        values=lambda wanted: {**wanted.values(), "examples": examples},
-        take=verifier.take,
-    )
-
-
-def _cases(
-    pairs: pl.DataFrame, first_row: int, others: pl.Series, options: GenerateNegativesOptions
-) -> list[Case[Wanted]]:
+def _wishes(pairs: pl.DataFrame, first_row: int, others: pl.Series, options: GenerateNegativesOptions) -> list[Wish]:
     rows = range(first_row, first_row + pairs.height)
     texts = zip(rows, pairs["anchor"], pairs["positive"], others.slice(first_row, pairs.height).to_list(), strict=True)
-    wanted = (Wanted(*of_row, number=options.num_negatives, kinds=options.kinds) for of_row in texts)
-    return [Case(of_row, of_row.row) for of_row in wanted]
+    return [wish_for(*of_row, number=options.num_negatives, kinds=options.kinds) for of_row in texts]
 
 
-def _expected_tokens(cases: Sequence[Case[Wanted]]) -> float:
-    letters = sum(len(case.subject.positive) * case.subject.number for case in cases) / len(cases)
-    return letters / _LETTERS_PER_TOKEN + _TOKENS_AROUND * cases[0].subject.number
+def _shared(options: GenerateNegativesOptions) -> dict[str, Any]:
+    return {"examples": examples_of(options.read_examples((N_TUPLE, TRIPLET)))}
 
 
-def _extra(pairs: pl.DataFrame, options: GenerateNegativesOptions) -> list[str]:
+def _refuse_columns(pairs: pl.DataFrame, options: GenerateNegativesOptions) -> None:
     # A trainer would take a negative that travels along for one that was written.
     negatives = [name for shape in (TRIPLET, N_TUPLE) for name in shape.columns[2].names_in(pairs.columns)]
     written = ["kind" if options.output_format == "triplet" else "kinds", *negatives]
     saved = ["asked", "answered"] if options.save_prompts else []
-    return extra_columns(pairs, ("anchor", "positive"), [*written, *saved], "pairs")
+    extra_columns(pairs, ("anchor", "positive"), [*written, *saved], "pairs")
 
 
 STEP = Step(

@@ -72,7 +72,17 @@ def verdict(prompt: str) -> str:
     return json.dumps({"reason": "so", "grade": int(digest_in(prompt), 16) % 4, "sure": "7" not in prompt})
 
 
-SCRIPTS: Mapping[str, Callable[[str], str]] = {"generate-negatives": written_negatives, "judge": verdict}
+def written_queries(prompt: str) -> str:
+    document = prompt.split("\n")[2]
+    texts = [f"what is {document.split()[1]}", f"{digest_in(prompt)} {document.split()[1]}"]
+    return json.dumps({"queries": [{"kind": "keyword", "text": text} for text in texts]})
+
+
+SCRIPTS: Mapping[str, Callable[[str], str]] = {
+    "generate-negatives": written_negatives,
+    "generate-queries": written_queries,
+    "judge": verdict,
+}
 
 
 def loading(name: str) -> Callable[[FoundModel], object]:
@@ -106,6 +116,9 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
         {"num_negatives": 2, "max_similarity": 1.0, "limit": 10},
         {"pairs": PAIRS},
         {"generator": (WRITER,), "encoder": (model,)},
+    ),
+    "generate-queries": lambda folder, model: Trial(
+        {"num_queries": 2, "top_k": 6}, {"documents": PLAIN}, {"generator": (WRITER,), "encoder": (model,)}
     ),
     "judge": lambda folder, model: Trial(
         {"policy": "relabel"},
@@ -245,7 +258,17 @@ def test_part_size_never_changes_a_byte(name: str, part_rows: int, make: Callabl
 
 
 @pytest.mark.parametrize(
-    "name", ["convert-nli", "add-noise", "pair-texts", "mine-negatives", "generate-negatives", "judge", "decontaminate"]
+    "name",
+    [
+        "convert-nli",
+        "add-noise",
+        "pair-texts",
+        "mine-negatives",
+        "generate-negatives",
+        "generate-queries",
+        "judge",
+        "decontaminate",
+    ],
 )
 def test_extra_columns_travel_along(name: str, make: Callable[..., Stage]) -> None:
     assert "source" in read_frame(run_trial(make(name)).outputs["corpus"]).columns

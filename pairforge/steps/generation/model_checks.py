@@ -93,16 +93,14 @@ class Likeness:
     anchors: VectorTable
     options: ModelCheckOptions
 
-    def faults(self, row: int, texts: Sequence[str]) -> list[str | None]:
-        """For each text written for a row, why it cannot be used, or None."""
-        anchor = self.anchors.take([row])[0].astype(np.float64)
-        vectors = _in_batches(self.encoder.spec.request.batch_size, texts, self._vectors)
-        return [self._fault(float(cosine)) for cosine in vectors @ anchor]
+    def faults(self, rows: Sequence[int], texts: Sequence[Sequence[str]]) -> list[list[str | None]]:
+        """For each text written for each row, why it cannot be used, or None."""
+        return [self._faults(row, of_row) if of_row else [] for row, of_row in zip(rows, texts, strict=True)]
 
-    def _vectors(self, texts: Sequence[str]) -> Doubles:
-        vectors = self.encoder.encode(texts, Side.DOCUMENT).astype(np.float64)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.where(lengths > 0, lengths, 1)
+    def _faults(self, row: int, texts: Sequence[str]) -> list[str | None]:
+        anchor = self.anchors.take([row])[0].astype(np.float64)
+        vectors = unit_vectors(self.encoder, texts, Side.DOCUMENT)
+        return [self._fault(float(cosine)) for cosine in vectors @ anchor]
 
     def _fault(self, cosine: float) -> str | None:
         low, high = self.options.min_similarity, self.options.max_similarity
@@ -129,8 +127,11 @@ class Reading:
     positives: Doubles
     options: ModelCheckOptions
 
-    def faults(self, row: int, texts: Sequence[str]) -> list[str | None]:
-        """For each text written for a row, why it cannot be used, or None."""
+    def faults(self, rows: Sequence[int], texts: Sequence[Sequence[str]]) -> list[list[str | None]]:
+        """For each text written for each row, why it cannot be used, or None."""
+        return [self._faults(row, of_row) if of_row else [] for row, of_row in zip(rows, texts, strict=True)]
+
+    def _faults(self, row: int, texts: Sequence[str]) -> list[str | None]:
         anchor = self.pairs["anchor"][row]
         scores = _in_batches(self.scorer.spec.request.batch_size, [(anchor, text) for text in texts], self._scores)
         return [self._fault(float(score), float(self.positives[row])) for score in scores]
@@ -145,16 +146,13 @@ class Reading:
         return "within score_margin" if margin is not None and score > own - margin else None
 
 
-Check = Likeness | Reading
-
-
 def model_checks(
     pairs: pl.DataFrame,
     encoder: Encoder | None,
     scorer: PairScorer | None,
     options: ModelCheckOptions,
     context: StepContext,
-) -> list[Check]:
+) -> list[Likeness | Reading]:
     """The checks that these options ask for, the anchors encoded and the positives scored.
 
     Args:
@@ -176,7 +174,7 @@ def model_checks(
             raise OptionsError(f"{words}, and none is given.")
         if model is not None and not needed:
             raise OptionsError(f"{words}; a model without such a bound does nothing. Give one, or leave the model out.")
-    checks: list[Check] = []
+    checks: list[Likeness | Reading] = []
     if encoder is not None:
         texts = pairs["anchor"].to_list()
         tables = VectorStore(context.cache / "vectors").tables(encoder, {Side.QUERY: texts}, context.progress)
@@ -188,6 +186,17 @@ def model_checks(
         logits = ScoreStore(context.cache / "scores").logits(scorer, asked, context.progress)
         checks.append(Reading(scorer, head, pairs, pair_scores(logits, head), options))
     return checks
+
+
+def unit_vectors(encoder: Encoder, texts: Sequence[str], side: Side) -> Doubles:
+    """The vectors of one row's texts, each of length 1, float64 (texts, dimension)."""
+
+    def encoded(batch: Sequence[str]) -> Doubles:
+        vectors = encoder.encode(batch, side).astype(np.float64)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.where(lengths > 0, lengths, 1)
+
+    return _in_batches(encoder.spec.request.batch_size, texts, encoded)
 
 
 def _in_batches(size: int, items: Sequence[Item], compute: Callable[[Sequence[Item]], Doubles]) -> Doubles:

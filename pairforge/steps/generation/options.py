@@ -12,7 +12,7 @@ from pairforge.errors import FileError, OptionsError
 from pairforge.execution.ledger import Ledger
 from pairforge.execution.step import SeededOptions
 from pairforge.files import read_frame
-from pairforge.frames import FrameContract, detect_shape
+from pairforge.frames import FrameContract, adopt
 from pairforge.steps.generation.prompts import Prompt
 
 
@@ -81,8 +81,7 @@ class FewShotOptions(GeneratingOptions):
         """
         if self.examples is None:
             return None
-        rows = read_frame(self.examples)
-        return detect_shape(rows, self.examples, shapes).check(rows, self.examples).head(self.num_examples)
+        return adopt(read_frame(self.examples), shapes, self.examples).frame.head(self.num_examples)
 
 
 def files_of(options: GeneratingOptions) -> Sequence[str]:
