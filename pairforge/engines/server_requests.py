@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from pairforge.engines.schemas import strict
 from pairforge.engines.server_faults import PassingFault, Refusal
 from pairforge.generators import LONGEST_ANSWER, Ask, GeneratorRequest, Reply, Schema
 
@@ -57,7 +57,7 @@ def request_body(request: GeneratorRequest, ask: Ask, schema: Schema | None, man
         manner.limit: request.max_tokens,
     }
     if manner.form == "json_schema":
-        told = {"name": "answer", "schema": _strict(schema), "strict": True}
+        told = {"name": "answer", "schema": strict(schema), "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": told}
     elif manner.form is not None:
         messages[-1]["content"] += f"\n\n{_IN_WORDS}\n{json.dumps(schema, ensure_ascii=False)}"
@@ -97,15 +97,3 @@ def listed_models(content: bytes) -> list[str]:
         return [str(model["id"]) for model in json.loads(content)["data"]]
     except (ValueError, LookupError, TypeError, RecursionError):
         return []
-
-
-def _strict(schema: Any) -> Any:
-    """A schema whose objects allow no further property and want each that they name: hosted servers take no other."""
-    if isinstance(schema, list):
-        return [_strict(part) for part in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    made = {name: _strict(part) for name, part in schema.items()}
-    if isinstance(made.get("properties"), Mapping) and made.get("type") == "object":
-        made |= {"additionalProperties": False, "required": list(made["properties"])}
-    return made

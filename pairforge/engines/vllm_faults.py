@@ -1,4 +1,4 @@
-"""What vLLM says when it cannot load a model, in one sentence with a mend."""
+"""What vLLM says when it fails, in one sentence with a mend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pairforge.errors import ModelError
 from pairforge.generators import GeneratorSpec
 
 _SAID = re.compile(r"^(?:\(.*?\) )?(?:\w+ \S+ \S+ \[\S+\] )?[\w.]*(?:Error|Exception): (?P<what>.+)$", re.MULTILINE)
-_ELSEWHERE = "Engine core initialization failed"
+_ELSEWHERE = re.compile("Engine core initialization failed|EngineCore encountered an issue")
 _MENDS = (
     (
         re.compile(r"memory|KV cache|cache blocks", re.IGNORECASE),
@@ -23,24 +23,22 @@ _MENDS = (
 )
 
 
-def load_fault(spec: GeneratorSpec, error: Exception, words: str) -> ModelError:
-    """The error to raise for a model that vLLM did not load.
+def vllm_fault(spec: GeneratorSpec, what: str, error: Exception, words: str) -> ModelError:
+    """The error to raise where vLLM failed.
 
     Args:
         spec: The model.
+        what: What vLLM could not do, where nothing better is known ("cannot load it").
         error: What vLLM raised.
         words: What it and its processes printed; where a process of its own failed, only there it says why.
     """
-    if isinstance(error, ModelError):
-        return error
     said = one_line(error)
-    if _ELSEWHERE in said and (causes := [cause["what"] for cause in _SAID.finditer(words)]):
-        said = next((cause for cause in causes if _ELSEWHERE not in cause), said)
-    if words:
+    if _ELSEWHERE.search(said):
+        causes = [cause["what"] for cause in _SAID.finditer(words)]
+        said = next((cause for cause in causes if not _ELSEWHERE.search(cause)), said)
         error.add_note(f"vLLM's own words:\n{words}")
-    what, mend = next(
-        ((what, mend) for pattern, what, mend in _MENDS if pattern.search(said)), ("cannot load it", "See --debug.")
-    )
+    known = ((better, mend) for pattern, better, mend in _MENDS if pattern.search(said))
+    what, mend = next(known, (what, "--debug shows more."))
     return ModelError(f"{spec.name}: vLLM {what} ({_shortened(said)}). {mend}")
 
 

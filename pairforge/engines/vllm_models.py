@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pairforge.engines.vllm_faults import load_fault, one_line
+from pairforge.engines.printed import Printed
+from pairforge.engines.schemas import strict
+from pairforge.engines.vllm_faults import one_line, vllm_fault
 from pairforge.errors import MissingExtraError, ModelError
 from pairforge.generators import Answer, Ask, GeneratorRequest, GeneratorSpec, NoReply, Reply, Schema
 
@@ -30,8 +28,6 @@ loses the one that is under way."""
 
 _TOO_LONG = NoReply("the prompt does not fit the context")
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-_STANDARD = (1, 2)
-_WORDS_KEPT = 20_000
 _END_OF_THOUGHT = "</think>"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "added_tokens.json")
 
@@ -42,13 +38,15 @@ class VllmModel:
     Args:
         spec: What it is.
         llm: The loaded `vllm.LLM`.
+        printed: What its processes print.
 
     Raises:
         ModelError: it has no chat template, or its context has no room for an answer.
     """
 
-    def __init__(self, spec: GeneratorSpec, llm: Any) -> None:
+    def __init__(self, spec: GeneratorSpec, llm: Any, printed: Printed | None = None) -> None:
         self.spec = spec
+        self._printed = printed or Printed()
         self._llm = llm
         self._tokenizer = llm.get_tokenizer()
         self._template = {} if spec.request.thinking is None else {"enable_thinking": spec.request.thinking}
@@ -98,7 +96,7 @@ class VllmModel:
                 chat_template_kwargs=self._template,
             )
         except Exception as error:  # each version has classes of its own
-            raise ModelError(f"{self.spec.name}: vLLM cannot answer ({one_line(error)}).") from error
+            raise vllm_fault(self.spec, "cannot answer", error, self._printed.text()) from error
         return [_reply(output) for output in outputs]
 
     def _sampling(self, seed: int, schema: Schema | None) -> Any:
@@ -111,7 +109,7 @@ class VllmModel:
             temperature=request.temperature,
             top_p=request.top_p,
             max_tokens=request.max_tokens,
-            structured_outputs=None if schema is None else StructuredOutputsParams(json=dict(schema)),
+            structured_outputs=None if schema is None else StructuredOutputsParams(json=strict(schema)),
         )
 
     def _fits(self, ask: Ask) -> bool:
@@ -146,7 +144,8 @@ def load_vllm_model(spec: GeneratorSpec) -> VllmModel:
     """
     if importlib.util.find_spec("vllm") is None:
         raise MissingExtraError("vLLM", "vllm")
-    with _words_apart() as words:
+    printed = Printed()
+    with printed.gathered():
         from vllm import LLM  # noqa: PLC0415 - ten seconds
 
         _refuse_without_template(spec)
@@ -154,8 +153,8 @@ def load_vllm_model(spec: GeneratorSpec) -> VllmModel:
         try:
             llm = LLM(**settings)
         except Exception as error:  # each version has classes of its own
-            raise load_fault(spec, error, words()) from error
-    return VllmModel(spec, llm)
+            raise vllm_fault(spec, "cannot load it", error, printed.text()) from error
+    return VllmModel(spec, llm, printed)
 
 
 def _refuse_without_template(spec: GeneratorSpec) -> None:
@@ -188,12 +187,14 @@ def _settings(spec: GeneratorSpec) -> dict[str, Any]:
         "trust_remote_code": request.trust_remote_code,
         "enable_prefix_caching": True,
         "use_tqdm_on_load": False,
-        # Compiling pays where kernels are launched from afar.
-        "enforce_eager": bool(current_platform.is_cpu()),
         # Not xgrammar, vLLM's first choice: where a schema bounds a text's length, it lets control characters into it
         # that JSON forbids, and forbids the escapes that stand for them.
         "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True} | _thoughts(spec),
     }
+    if current_platform.is_cpu():
+        # Compiling pays where kernels are launched from afar; and a prompt that is read in pieces stops vLLM there when
+        # its draws have a seed ("CPU Generator does not use offset").
+        settings |= {"enforce_eager": True, "enable_chunked_prefill": False}
     if request.lora is not None:
         settings |= {"enable_lora": True, "max_lora_rank": _lora_rank(request)}
     return settings
@@ -249,32 +250,3 @@ def _next_size(size: int, seconds: float) -> int:
     if seconds < short:
         return min(size * 2, largest)
     return max(size // 2, smallest) if seconds > long else size
-
-
-@contextmanager
-def _words_apart() -> Iterator[Callable[[], str]]:
-    """Send what vLLM prints while it loads, and what its processes print for ever, to a file.
-
-    stdout belongs to results; and where one of its processes fails, only what that process printed says why.
-
-    Yields:
-        A function that reads what was printed so far.
-    """
-    with tempfile.TemporaryFile("a+b") as file:
-
-        def words() -> str:
-            # Not by seeking: the processes write where this file's one position is.
-            size = os.fstat(file.fileno()).st_size
-            return os.pread(file.fileno(), _WORDS_KEPT, max(0, size - _WORDS_KEPT)).decode("utf-8", "replace")
-
-        sys.stdout.flush()
-        sys.stderr.flush()
-        before = [os.dup(number) for number in _STANDARD]
-        try:
-            for number in _STANDARD:
-                os.dup2(file.fileno(), number)
-            yield words
-        finally:
-            for number, copy in zip(_STANDARD, before, strict=True):
-                os.dup2(copy, number)
-                os.close(copy)

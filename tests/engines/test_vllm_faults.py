@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from pairforge.engines.loading import load_generator
-from pairforge.engines.vllm_faults import load_fault
+from pairforge.engines.vllm_faults import vllm_fault
 from pairforge.engines.vllm_models import VllmModel
 from pairforge.errors import MissingExtraError, ModelError
 from pairforge.generators import Ask, GeneratorRequest, GeneratorSpec, Message
@@ -35,7 +35,7 @@ def test_without_vllm_the_pip_line_is_told() -> None:
     ],
 )
 def test_a_fault_is_one_sentence_with_a_mend(said: str, told: str) -> None:
-    sentence = str(load_fault(SPEC, ValueError(said), ""))
+    sentence = str(vllm_fault(SPEC, "cannot load it", ValueError(said), ""))
     assert sentence.startswith(f"vllm:big: vLLM {told}")
     assert sentence.endswith(".")
     assert "\n" not in sentence
@@ -48,10 +48,10 @@ def test_the_words_of_vllms_own_process_say_why_it_failed() -> None:
         "(EngineCore pid=7) ERROR 11-21 15:00:00 [core.py:99] ValueError: Available memory 3 GiB is less than wanted.\n"
         "RuntimeError: Engine core initialization failed. See root cause above.\n"
     )
-    fault = load_fault(SPEC, error, words)
+    fault = vllm_fault(SPEC, "cannot load it", error, words)
     assert "has too little memory for it (Available memory 3 GiB is less than wanted)." in str(fault)
     assert any("core.py:99" in note for note in error.__notes__)
-    assert "Engine core" in str(load_fault(SPEC, error, "nothing of use"))
+    assert "Engine core" in str(vllm_fault(SPEC, "cannot load it", error, "nothing of use"))
 
 
 class _Engine:

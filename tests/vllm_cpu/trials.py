@@ -1,0 +1,55 @@
+"""What each generating step is given on real rows, and what its answers have to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import BaseModel
+
+from pairforge.steps.generation.negatives import Negatives
+
+ROWS = 200
+TOO_LONG = 3
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One step on real rows.
+
+    Args:
+        frames: Input role → rows, the one whose rows are asked about first.
+        options: The step's options.
+        answer: What an answer holds.
+        rows_of: Counts the input rows that gave output rows.
+    """
+
+    frames: Mapping[str, pl.DataFrame]
+    options: Mapping[str, Any]
+    answer: type[BaseModel]
+    rows_of: Callable[[pl.DataFrame], int] = field(default=lambda made: made.height)
+
+
+def _questions(shared_data: Path) -> pl.DataFrame:
+    """Questions of MedQuAD with their answers, three of which are too long for the model."""
+    pairs = (
+        pl.read_parquet(shared_data / "medquad/qa.parquet", columns=["question", "answer"])
+        .rename({"question": "anchor", "answer": "positive"})
+        .drop_nulls()
+        .unique("anchor", keep="first", maintain_order=True)
+    )
+    letters = pl.col("positive").str.len_chars()
+    fitting = pairs.filter(letters.is_between(20, 400)).head(ROWS - TOO_LONG)
+    return pl.concat([fitting, pairs.filter(letters > 20_000).head(TOO_LONG)])
+
+
+def _generate_negatives(shared_data: Path) -> Trial:
+    # A random model writes noise of any length.
+    lenient = {"num_negatives": 1, "min_length_ratio": 0.0, "max_length_ratio": 1e6, "check_language": False}
+    return Trial({"pairs": _questions(shared_data)}, lenient, Negatives)
+
+
+TRIALS: Mapping[str, Callable[[Path], Trial]] = {"generate-negatives": _generate_negatives}
