@@ -45,8 +45,14 @@ if TYPE_CHECKING:
     from pairforge.steps.distil_scores import distil_scores as distil_scores
     from pairforge.steps.generate_negatives import GenerateNegativesOptions as GenerateNegativesOptions
     from pairforge.steps.generate_negatives import generate_negatives as generate_negatives
+    from pairforge.steps.generate_nli import GenerateNliOptions as GenerateNliOptions
+    from pairforge.steps.generate_nli import generate_nli as generate_nli
+    from pairforge.steps.generate_paraphrases import GenerateParaphrasesOptions as GenerateParaphrasesOptions
+    from pairforge.steps.generate_paraphrases import generate_paraphrases as generate_paraphrases
     from pairforge.steps.generate_queries import GenerateQueriesOptions as GenerateQueriesOptions
     from pairforge.steps.generate_queries import generate_queries as generate_queries
+    from pairforge.steps.generate_sts import GenerateStsOptions as GenerateStsOptions
+    from pairforge.steps.generate_sts import generate_sts as generate_sts
     from pairforge.steps.judge import JudgeOptions as JudgeOptions
     from pairforge.steps.judge import judge as judge
     from pairforge.steps.label_margins import LabelMarginsOptions as LabelMarginsOptions
@@ -92,6 +98,9 @@ _HOMES = {
     "pairforge.steps.pair_texts": ("PairTextsOptions", "pair_texts"),
     "pairforge.steps.distil_scores": ("DistilScoresOptions", "distil_scores"),
     "pairforge.steps.generate_negatives": ("GenerateNegativesOptions", "generate_negatives"),
+    "pairforge.steps.generate_nli": ("GenerateNliOptions", "generate_nli"),
+    "pairforge.steps.generate_paraphrases": ("GenerateParaphrasesOptions", "generate_paraphrases"),
+    "pairforge.steps.generate_sts": ("GenerateStsOptions", "generate_sts"),
     "pairforge.steps.generate_queries": ("GenerateQueriesOptions", "generate_queries"),
     "pairforge.steps.judge": ("JudgeOptions", "judge"),
     "pairforge.steps.label_margins": ("LabelMarginsOptions", "label_margins"),
@@ -117,7 +126,10 @@ __all__ = [
     "FileError",
     "FrameError",
     "GenerateNegativesOptions",
+    "GenerateNliOptions",
+    "GenerateParaphrasesOptions",
     "GenerateQueriesOptions",
+    "GenerateStsOptions",
     "InitModelOptions",
     "JudgeOptions",
     "LabelMarginsOptions",
@@ -151,7 +163,10 @@ __all__ = [
     "evaluate",
     "find_model",
     "generate_negatives",
+    "generate_nli",
+    "generate_paraphrases",
     "generate_queries",
+    "generate_sts",
     "init_model",
     "judge",
     "label_margins",

@@ -46,6 +46,15 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         "generate-queries": Entry(
             "pairforge.steps.generate_queries", "Let a language model write queries that find their document."
         ),
+        "generate-paraphrases": Entry(
+            "pairforge.steps.generate_paraphrases", "Let a language model say texts in other words, for positives."
+        ),
+        "generate-nli": Entry(
+            "pairforge.steps.generate_nli", "Let a language model write what follows from texts, may be, or cannot be."
+        ),
+        "generate-sts": Entry(
+            "pairforge.steps.generate_sts", "Let a language model write sentences of a wanted similarity to texts."
+        ),
         "judge": Entry("pairforge.steps.judge", "Let a language model judge pairs, or the negatives of a corpus."),
         "sweep-negatives": Entry(
             "pairforge.steps.sweep_negatives", "Tabulate what settings of mine-negatives give, and their false share."

@@ -20,7 +20,13 @@ from pairforge.frames import N_TUPLE, PAIR, TRIPLET
 from pairforge.generators import TextGenerator
 from pairforge.models import Encoder, ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
-from pairforge.steps.generation.model_checks import CHECKING_MODELS, ModelCheckOptions, model_checks
+from pairforge.steps.generation.model_checks import (
+    ENCODER_ROLE,
+    SCORER_ROLE,
+    ModelCheckOptions,
+    likeness_of,
+    reading_of,
+)
 from pairforge.steps.generation.negatives import Kind, Negatives, as_n_tuples, as_triplets, examples_of, wish_for
 from pairforge.steps.generation.options import FewShotOptions, files_of
 from pairforge.steps.generation.text_checks import LengthCheckOptions, fault_beside
@@ -130,7 +136,10 @@ def prepare(
     verifier = Verifier(
         "negatives",
         lambda wish, text, known: fault_beside(text, options, wish, known),
-        model_checks(asked, encoder, scorer, options, context),
+        [
+            *likeness_of(asked["anchor"], encoder, options, context),
+            *reading_of(asked, scorer, options, context),
+        ],
     )
     writing = Writing(generator, Negatives, verifier, options, _shared(options))
     ready = Ready(writing, other_positives(pairs))
@@ -199,7 +208,8 @@ STEP = Step(
     outputs=lambda options: {"corpus": TRIPLET if options.output_format == "triplet" else N_TUPLE},
     models={
         "generator": ModelRole("Writes the negatives.", ModelKind.GENERATOR, flag="generator", default=None),
-        **CHECKING_MODELS,
+        "encoder": ENCODER_ROLE,
+        "scorer": SCORER_ROLE,
     },
     row_wise=RowWise(role="pairs", prepare=prepare, run=negatives_for),
     suffix="generated",

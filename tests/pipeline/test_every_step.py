@@ -78,7 +78,18 @@ def written_queries(prompt: str) -> str:
     return json.dumps({"queries": [{"kind": "keyword", "text": text} for text in texts]})
 
 
+def _written(field: str, kinds: tuple[str, ...]) -> Callable[[str], str]:
+    def script(prompt: str) -> str:
+        texts = [{"kind": kind, "text": f"{digest_in(kind + prompt)} and so on"} for kind in kinds]
+        return json.dumps({field: texts})
+
+    return script
+
+
 SCRIPTS: Mapping[str, Callable[[str], str]] = {
+    "generate-paraphrases": _written("paraphrases", ("", " ")),
+    "generate-nli": _written("hypotheses", ("neutral", "entailed", "contradicted")),
+    "generate-sts": _written("sentences", ("5", "2")),
     "generate-negatives": written_negatives,
     "generate-queries": written_queries,
     "judge": verdict,
@@ -120,6 +131,11 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "generate-queries": lambda folder, model: Trial(
         {"num_queries": 2, "top_k": 6}, {"documents": PLAIN}, {"generator": (WRITER,), "encoder": (model,)}
     ),
+    "generate-paraphrases": lambda folder, model: Trial(
+        {"num_paraphrases": 2, "min_similarity": -1}, {"texts": PLAIN}, {"generator": (WRITER,), "encoder": (model,)}
+    ),
+    "generate-nli": lambda folder, model: Trial({}, {"premises": PLAIN}, {"generator": (WRITER,)}),
+    "generate-sts": lambda folder, model: Trial({"grade": ("2", "5")}, {"texts": PLAIN}, {"generator": (WRITER,)}),
     "judge": lambda folder, model: Trial(
         {"policy": "relabel"},
         {
@@ -266,6 +282,9 @@ def test_part_size_never_changes_a_byte(name: str, part_rows: int, make: Callabl
         "mine-negatives",
         "generate-negatives",
         "generate-queries",
+        "generate-paraphrases",
+        "generate-nli",
+        "generate-sts",
         "judge",
         "decontaminate",
     ],

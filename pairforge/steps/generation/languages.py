@@ -28,6 +28,7 @@ _LITTLE_WORDS = {
         "English": """
             the of and to in is that it was for on are with as be at by this have from or an which not but they his
             her you their has were been can if than these may will there people your also more who what when some
+            he she we him my our its do does did had would could should how where about into if out up there
         """,
         "German": """
             der die das und ist von den mit dem ein eine zu im nicht sich auf für des auch es als werden wird einer
@@ -93,6 +94,9 @@ _LITTLE_WORDS = {
         """,
     }.items()
 }
+
+
+_SCRIPTS = dict.fromkeys(_LITTLE_WORDS, "LATIN") | dict.fromkeys(("Russian", "Ukrainian"), "CYRILLIC")
 
 
 @lru_cache(maxsize=4096)
@@ -164,6 +168,14 @@ def other_language(text: str, like: str) -> bool:
         return True
     language = language_of(like)
     return language is not None and little_words(text).speaks_against(language)
+
+
+def surely_not(text: str, language: str) -> bool:
+    """Whether a text is surely not of a language, by its English name; of one without a list nothing is sure."""
+    name = next((name for name in _LITTLE_WORDS if language.strip().casefold() in name.casefold().split(" or ")), None)
+    return name is not None and (
+        little_words(text).speaks_against(name) or script_of(text) not in (None, _SCRIPTS[name])
+    )
 
 
 def most_telling(text: str, beside: str) -> str:

@@ -19,33 +19,26 @@ from pairforge.engines.search import Doubles
 from pairforge.engines.tables import VectorTable
 from pairforge.engines.vectors import VectorStore
 from pairforge.errors import OptionsError
-from pairforge.execution.step import ModelRole, StepContext
+from pairforge.execution.step import ModelRole, StepContext, StepOptions
 from pairforge.models import Encoder, ModelKind, PairScorer, Side
 from pairforge.steps.pair_scores import Head, HeadOptions, choose_head, pair_scores
 
 Item = TypeVar("Item")
 
 
-class ModelCheckOptions(HeadOptions):
-    """Options of a step whose written texts are verified by models."""
+class SimilarityCheckOptions(StepOptions):
+    """Options of a step whose written texts an encoder looks at."""
 
     min_similarity: Annotated[
-        float | None, Field(ge=-1, le=1, description="Least cosine with the anchor, by the encoder of --model.")
+        float | None,
+        Field(ge=-1, le=1, description="Least cosine of a written text with its anchor, by the encoder of --model."),
     ] = None
     max_similarity: Annotated[
         float | None, Field(ge=-1, le=1, description="Greatest cosine with the anchor, by that encoder.")
     ] = None
-    max_score: Annotated[
-        float | None,
-        Field(ge=0, le=1, description="Greatest score in [0, 1] that the cross-encoder of --scorer gives a negative."),
-    ] = None
-    score_margin: Annotated[
-        float | None,
-        Field(ge=0, le=1, description="Score by which a negative must lie below the positive, by that cross-encoder."),
-    ] = None
 
     @model_validator(mode="after")
-    def _refuse_an_empty_band(self) -> ModelCheckOptions:
+    def _refuse_an_empty_band(self) -> SimilarityCheckOptions:
         low, high = self.min_similarity, self.max_similarity
         if low is not None and high is not None and low > high:
             raise OptionsError(f"min_similarity {low:g} is above max_similarity {high:g}. Change one of them.")
@@ -56,27 +49,37 @@ class ModelCheckOptions(HeadOptions):
         """Whether similarities are looked at."""
         return self.min_similarity is not None or self.max_similarity is not None
 
+
+class ModelCheckOptions(SimilarityCheckOptions, HeadOptions):
+    """Options of a step whose written negatives an encoder and a cross-encoder look at."""
+
+    max_score: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Greatest score in [0, 1] that the cross-encoder of --scorer gives a negative."),
+    ] = None
+    score_margin: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Score by which a negative must lie below the positive, by that cross-encoder."),
+    ] = None
+
     @property
     def needs_scorer(self) -> bool:
         """Whether a cross-encoder reads what was written."""
         return self.max_score is not None or self.score_margin is not None
 
 
-CHECKING_MODELS = {
-    "encoder": ModelRole(
-        "Measures similarity; with --min-similarity or --max-similarity.",
-        ModelKind.ENCODER,
-        needed=lambda options: bool(options.needs_encoder),
-    ),
-    "scorer": ModelRole(
-        "A cross-encoder that reads what was written; with --max-score or --score-margin.",
-        ModelKind.SCORER,
-        flag="scorer",
-        default=None,
-        needed=lambda options: bool(options.needs_scorer),
-    ),
-}
-"""The models of a step with these options."""
+ENCODER_ROLE = ModelRole(
+    "Measures similarity; with --min-similarity or --max-similarity.",
+    ModelKind.ENCODER,
+    needed=lambda options: bool(options.needs_encoder),
+)
+SCORER_ROLE = ModelRole(
+    "A cross-encoder that reads what was written; with --max-score or --score-margin.",
+    ModelKind.SCORER,
+    flag="scorer",
+    default=None,
+    needed=lambda options: bool(options.needs_scorer),
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Likeness:
 
     encoder: Encoder
     anchors: VectorTable
-    options: ModelCheckOptions
+    options: SimilarityCheckOptions
 
     def faults(self, rows: Sequence[int], texts: Sequence[Sequence[str]]) -> list[list[str | None]]:
         """For each text written for each row, why it cannot be used, or None."""
@@ -146,46 +149,46 @@ class Reading:
         return "within score_margin" if margin is not None and score > own - margin else None
 
 
-def model_checks(
-    pairs: pl.DataFrame,
-    encoder: Encoder | None,
-    scorer: PairScorer | None,
-    options: ModelCheckOptions,
-    context: StepContext,
-) -> list[Likeness | Reading]:
-    """The checks that these options ask for, the anchors encoded and the positives scored.
-
-    Args:
-        pairs: anchor and positive of every row that will be asked about.
-        encoder: Measures similarity.
-        scorer: Reads anchor and text together.
-        options: The bounds.
-        context: The caches of vectors and scores.
+def likeness_of(
+    anchors: pl.Series, encoder: Encoder | None, options: SimilarityCheckOptions, context: StepContext
+) -> list[Likeness]:
+    """The check of similarities to these anchors, encoded first; none where no bound is given.
 
     Raises:
-        OptionsError: a bound has no model, or a model no bound.
+        OptionsError: a bound has no encoder, or an encoder no bound.
+    """
+    _refuse_one_alone(encoder, options.needs_encoder, "min_similarity and max_similarity need an encoder")
+    if encoder is None:
+        return []
+    store = VectorStore(context.cache / "vectors")
+    tables = store.tables(encoder, {Side.QUERY: anchors.to_list()}, context.progress)
+    return [Likeness(encoder, tables[Side.QUERY].unit(), options)]
+
+
+def reading_of(
+    pairs: pl.DataFrame, scorer: PairScorer | None, options: ModelCheckOptions, context: StepContext
+) -> list[Reading]:
+    """The check of scores beside those of these pairs, scored first; none where no bound is given.
+
+    Raises:
+        OptionsError: a bound has no scorer, or a scorer no bound.
         ModelError: the scorer's outputs cannot be read as asked.
     """
-    for model, needed, words in (
-        (encoder, options.needs_encoder, "min_similarity and max_similarity need an encoder"),
-        (scorer, options.needs_scorer, "max_score and score_margin need a cross-encoder"),
-    ):
-        if needed and model is None:
-            raise OptionsError(f"{words}, and none is given.")
-        if model is not None and not needed:
-            raise OptionsError(f"{words}; a model without such a bound does nothing. Give one, or leave the model out.")
-    checks: list[Likeness | Reading] = []
-    if encoder is not None:
-        texts = pairs["anchor"].to_list()
-        tables = VectorStore(context.cache / "vectors").tables(encoder, {Side.QUERY: texts}, context.progress)
-        checks.append(Likeness(encoder, tables[Side.QUERY].unit(), options))
-    if scorer is not None:
-        head = choose_head(scorer, options)
-        context.ledger.note(head.sentence)
-        asked = pairs.select("anchor", "positive").rows()
-        logits = ScoreStore(context.cache / "scores").logits(scorer, asked, context.progress)
-        checks.append(Reading(scorer, head, pairs, pair_scores(logits, head), options))
-    return checks
+    _refuse_one_alone(scorer, options.needs_scorer, "max_score and score_margin need a cross-encoder")
+    if scorer is None:
+        return []
+    head = choose_head(scorer, options)
+    context.ledger.note(head.sentence)
+    asked = pairs.select("anchor", "positive").rows()
+    logits = ScoreStore(context.cache / "scores").logits(scorer, asked, context.progress)
+    return [Reading(scorer, head, pairs, pair_scores(logits, head), options)]
+
+
+def _refuse_one_alone(model: Encoder | PairScorer | None, needed: bool, words: str) -> None:
+    if needed and model is None:
+        raise OptionsError(f"{words}, and none is given.")
+    if model is not None and not needed:
+        raise OptionsError(f"{words}; a model without such a bound does nothing. Give one, or leave the model out.")
 
 
 def unit_vectors(encoder: Encoder, texts: Sequence[str], side: Side) -> Doubles:

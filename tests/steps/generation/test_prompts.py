@@ -67,6 +67,9 @@ HOSTILE = [*_ENDS, *_ORDERS, *_ANSWERS, *_TEMPLATES]
 INPUTS: Mapping[str, Callable[[list[str]], dict[str, pl.DataFrame]]] = {
     "generate-negatives": lambda texts: {"pairs": pl.DataFrame({"anchor": texts, "positive": texts[::-1]})},
     "generate-queries": lambda texts: {"documents": pl.DataFrame({"text": texts})},
+    "generate-paraphrases": lambda texts: {"texts": pl.DataFrame({"text": texts})},
+    "generate-nli": lambda texts: {"premises": pl.DataFrame({"text": texts})},
+    "generate-sts": lambda texts: {"texts": pl.DataFrame({"text": texts})},
     "judge": lambda texts: {"corpus": pl.DataFrame({"anchor": texts, "positive": texts, "negative": texts[::-1]})},
 }
 """By step, its inputs with these texts in every place where a row's text may stand."""
