@@ -20,6 +20,7 @@ from pairforge.errors import ModelError
 from pairforge.generators import Answer, Ask, GeneratorSpec, NoReply, Reply, Schema, digest_of
 
 DOES_NOT_FIT = NoReply("the prompt does not fit the context")
+FILTERED = NoReply("the server's filter refuses the question")
 
 _FAILURES_AT_FIRST, _FEWEST_FAILURES = 3, 20
 _BYTES_A_TOKEN, _TOKENS_A_MESSAGE = 4, 4
@@ -64,10 +65,11 @@ class ServedModel:
     def answers(self, asks: Sequence[Ask], schema: Schema | None) -> Iterator[tuple[int, Answer]]:
         """See `TextGenerator.answers`; as many questions as the request's `concurrency` are under way at a time."""
         places, form = iter(range(len(asks))), digest_of(schema)
-        for place in places:
+        while form not in self._manners:
+            place = next(places, None)
+            if place is None:
+                return
             yield place, self._patient(self._first_answer(asks[place], schema), _FAILURES_AT_FIRST)
-            if form in self._manners:
-                break
 
         def answer(place: int, abandoned: Event) -> Answer:
             return self._later_answer(asks[place], schema, self._manners[form], abandoned)
@@ -78,8 +80,7 @@ class ServedModel:
 
     def _first_answer(self, ask: Ask, schema: Schema | None) -> Answer:
         """An answer, from which is known how the server wants to be asked."""
-        form = digest_of(schema)
-        manner = self._manners.get(form) or Manner("json_schema" if schema is not None else None)
+        manner = Manner("json_schema" if schema is not None else None)
         self._find()
         while True:
             try:
@@ -91,7 +92,7 @@ class ServedModel:
                 manner = milder
             else:
                 if isinstance(answer, Reply):
-                    self._manners[form] = manner
+                    self._manners[digest_of(schema)] = manner
                 return answer
 
     def _later_answer(self, ask: Ask, schema: Schema | None, manner: Manner, abandoned: Event) -> Answer:
@@ -114,12 +115,13 @@ class ServedModel:
             if refusal.is_about_context:
                 return DOES_NOT_FIT
             if refusal.is_about_content:
-                return NoReply("the server's filter refuses the question")
+                return FILTERED
             raise
 
     def _patient(self, answer: Answer, most: int) -> Answer:
         """The answer, unless it is the last straw."""
-        failed = isinstance(answer, NoReply) and answer != DOES_NOT_FIT
+        # What is wrong with a prompt says nothing against the server.
+        failed = isinstance(answer, NoReply) and answer not in (DOES_NOT_FIT, FILTERED)
         self._failures = self._failures + 1 if failed else 0
         if isinstance(answer, NoReply) and self._failures >= most:
             raise ModelError(

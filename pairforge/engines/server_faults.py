@@ -25,7 +25,7 @@ _CONTEXT = re.compile(
     r"too many (input )?tokens|exceed_context",
     re.IGNORECASE,
 )
-_FORMAT = re.compile(r"response.?format", re.IGNORECASE)
+_FORMAT = re.compile(r"response.?format|json_schema", re.IGNORECASE)
 _FORMAT_UNKNOWN = re.compile(
     r"not supported|unsupported|does not support|unknown|unrecogni[sz]ed|unexpected|extra|must be|should be|permitted|"
     r"unavailable",

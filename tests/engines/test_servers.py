@@ -89,6 +89,23 @@ def test_without_a_schema_any_text_is_asked_for(served: Callable[..., ScriptedSe
     assert "chat_template_kwargs" not in server.calls[0].body
 
 
+def test_only_the_first_question_of_all_goes_alone(served: Callable[..., ScriptedServer]) -> None:
+    together = threading.Barrier(3, timeout=10)
+
+    def script(asked: Ask, number: int) -> Turn:
+        return GOOD
+
+    asked = generator(server := served(script), concurrency=3)
+    answered(asked)
+    met = server.met
+    server.met = lambda *given: (together.wait(), met(*given))[1]  # type: ignore[method-assign]
+    assert len(answered(asked, 3)) == 3
+
+
+def test_no_questions_need_no_server() -> None:
+    assert answered(generator("http://127.0.0.1:9/v1"), 0) == []
+
+
 def test_a_schema_is_sent_as_hosted_servers_want_it(served: Callable[..., ScriptedServer]) -> None:
     server = served(always(GOOD))
     inner = {"type": "object", "properties": {"b": {"type": "string", "default": ""}}}
@@ -232,6 +249,7 @@ def test_an_answer_that_cannot_be_used_is_kept_small_and_says_why(
         (refusing(400, "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."),
          ["json_schema", "json_object"]),
         (refusing(422, "Extra inputs are not permitted", param="response_format"), ["json_schema", "json_object"]),
+        (refusing(400, "json_schema is not supported"), ["json_schema", "json_object"]),
         (refusing(400, "bad request"), ["json_schema", "json_object"]),
     ],
 )  # fmt: skip
