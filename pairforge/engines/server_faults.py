@@ -21,7 +21,7 @@ _LONGEST_QUOTE = 300
 _REPEATED_CHAT, _REPEATED_KEY = 16, 8
 
 _CONTEXT = re.compile(
-    r"context.{0,3}(length|size|window)|maximum context|max_model_len|max_new_tokens|(prompt|input) is too long|"
+    r"context.{0,3}(length|size|window)|maximum context|max_new_tokens|(prompt|input) is too long|"
     r"too many (input )?tokens|exceed_context",
     re.IGNORECASE,
 )

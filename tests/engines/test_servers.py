@@ -407,11 +407,15 @@ def test_a_schema_that_cannot_be_met_is_told_at_once(served: Callable[..., Scrip
     assert len(server.calls) == 1
 
 
-def test_a_setting_that_the_server_refuses_is_told_in_its_words(served: Callable[..., ScriptedServer]) -> None:
-    server = served(always(refusing(400, "'temperature' has to be 1 for this model.")))
+@pytest.mark.parametrize(
+    "message", ["'temperature' has to be 1 for this model", "max_tokens=512 cannot be greater than max_model_len=256"]
+)
+def test_a_setting_that_the_server_refuses_is_told_in_its_words(
+    served: Callable[..., ScriptedServer], message: str
+) -> None:
+    server = served(always(refusing(400, f"{message}.")))
     assert sentence(generator(server)) == (
-        f"{server.base_url}: refuses what it is asked (400: 'temperature' has to be 1 for this model). "
-        "Change the settings of the generator."
+        f"{server.base_url}: refuses what it is asked (400: {message}). Change the settings of the generator."
     )
     assert len(server.calls) == 3
 
