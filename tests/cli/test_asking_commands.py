@@ -8,12 +8,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import Ran
 
 from pairforge.engines import server_faults
 from pairforge.pipeline.runner import run as run_recipe
 from pairforge.pipeline.schema import read_recipe
 from tests.asking_step import ASKING_STEPS, PROMPT, register
+from tests.cli.conftest import Ran
 from tests.scripted_server import Script, ScriptedServer, Turn, refusing, serve
 
 GOOD = Turn('{"opposite": "cold"}')

@@ -72,7 +72,7 @@ class Run:
         words = [
             "ask", "texts.parquet", "-o", self.out, "--prompt", "prompt.md", "--generator", "openai:small",
             "--base-url", self.server.base_url, "--concurrency", CONCURRENCY, "--max-retries", MAX_RETRIES,
-            "--generator-timeout", 1, *self.settings,
+            "--generator-timeout", 2, *self.settings,
         ]  # fmt: skip
         return subprocess.Popen(
             [sys.executable, "-m", "tests.asking_step", *map(str, words)],
@@ -145,7 +145,7 @@ def check_faulty_server(running: Callable[..., Run], rows: int, part_rows: int, 
     assert all(opposite.startswith(f"not {text}, ") for text, opposite in rows_out["text", "opposite"].iter_rows())
     calls = undisturbed.server.calls
     asks = Counter(call.asked for call in calls)
-    assert all(number == transport_faults(asked) + 1 <= MAX_RETRIES + 1 for asked, number in asks.items())
+    assert all(transport_faults(asked) < number <= MAX_RETRIES + 1 for asked, number in asks.items())
     assert max(Counter(asked.messages for asked in asks).values()) <= ATTEMPTS
     assert undisturbed.server.most_at_once <= CONCURRENCY
 
