@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pairforge.execution.step import StepContext as StepContext
     from pairforge.files import read_frame as read_frame
     from pairforge.files import write_frame as write_frame
+    from pairforge.generators import GeneratorRequest as GeneratorRequest
+    from pairforge.generators import TextGenerator as TextGenerator
     from pairforge.models import Encoder as Encoder
     from pairforge.models import ModelKind as ModelKind
     from pairforge.models import ModelRequest as ModelRequest
@@ -87,6 +89,7 @@ _HOMES = {
     "pairforge.execution.ledger": ("Ledger",),
     "pairforge.execution.step": ("StepContext",),
     "pairforge.files": ("read_frame", "write_frame"),
+    "pairforge.generators": ("GeneratorRequest", "TextGenerator"),
     "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec", "PairScorer"),
     "pairforge.steps.add_noise": ("AddNoiseOptions", "add_noise"),
     "pairforge.pipeline.augment": ("augment",),
@@ -130,6 +133,7 @@ __all__ = [
     "GenerateParaphrasesOptions",
     "GenerateQueriesOptions",
     "GenerateStsOptions",
+    "GeneratorRequest",
     "InitModelOptions",
     "JudgeOptions",
     "LabelMarginsOptions",
@@ -154,6 +158,7 @@ __all__ = [
     "StepContext",
     "Stopped",
     "SweepNegativesOptions",
+    "TextGenerator",
     "TrainOptions",
     "add_noise",
     "augment",
@@ -171,6 +176,7 @@ __all__ = [
     "judge",
     "label_margins",
     "load_encoder",
+    "load_generator",
     "load_scorer",
     "merge_silver",
     "mine_negatives",
@@ -214,6 +220,23 @@ def load_encoder(model: str | ModelRequest) -> Encoder:
     from pairforge.models import ModelKind  # noqa: PLC0415 - loaded when it is used
 
     return load(resolve(_request(model), ModelKind.ENCODER))
+
+
+def load_generator(model: str | GeneratorRequest) -> TextGenerator:
+    """Find and load a language model.
+
+    Args:
+        model: `vllm:MODEL`, `openai:MODEL`, or a request with settings (server, temperature …).
+
+    Raises:
+        ModelError: it cannot be found or used; whether a server answers is only seen when it is asked.
+        MissingExtraError: its engine is not installed.
+    """
+    from pairforge.engines.loading import load_generator as load  # noqa: PLC0415 - loaded when it is used
+    from pairforge.generator_files import find_generator  # noqa: PLC0415 - loaded when it is used
+    from pairforge.generators import GeneratorRequest  # noqa: PLC0415 - loaded when it is used
+
+    return load(find_generator(GeneratorRequest(name=model) if isinstance(model, str) else model))
 
 
 def load_scorer(model: str | ModelRequest) -> PairScorer:
