@@ -42,8 +42,8 @@ def load_served_model(spec: GeneratorSpec) -> TextGenerator:
         MissingExtraError: openai is not installed.
     """
     address = spec.base_url or ""
-    _check_address(address)
-    key = _key_for(address)
+    check_address(address)
+    key = key_for(address)
     client = _client(spec, address, key)
     model = ServedModel(spec, Connection(client, spec.request, key or _NO_KEY), has_key=bool(key))
     weakref.finalize(model, client.close)
@@ -112,7 +112,12 @@ class Connection:
             resend += 1
 
 
-def _check_address(address: str) -> None:
+def check_address(address: str) -> None:
+    """Refuse what is no server's address, or one with a secret in it.
+
+    Raises:
+        ModelError: so it is.
+    """
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ModelError(f"--base-url: '{address}' is no address of a server. Write it as http://127.0.0.1:8000/v1.")
@@ -123,7 +128,12 @@ def _check_address(address: str) -> None:
         )
 
 
-def _key_for(address: str) -> str | None:
+def key_for(address: str) -> str | None:
+    """The key for the server of an address, from the environment; None without one.
+
+    Raises:
+        ModelError: it cannot be sent, or is missing where there has to be one.
+    """
     key = os.environ.get(_KEY, "").strip()
     if not key and urlsplit(address).hostname == _HOSTED:
         raise ModelError(

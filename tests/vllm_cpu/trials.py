@@ -10,7 +10,9 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
+from pairforge.steps.generate_queries import Queries
 from pairforge.steps.generation.negatives import Negatives
+from pairforge.steps.generation.verdicts import Relevance
 
 ROWS = 200
 TOO_LONG = 3
@@ -40,6 +42,7 @@ def _questions(shared_data: Path) -> pl.DataFrame:
         .rename({"question": "anchor", "answer": "positive"})
         .drop_nulls()
         .unique("anchor", keep="first", maintain_order=True)
+        .unique("positive", keep="first", maintain_order=True)
     )
     letters = pl.col("positive").str.len_chars()
     fitting = pairs.filter(letters.is_between(20, 400)).head(ROWS - TOO_LONG)
@@ -52,4 +55,20 @@ def _generate_negatives(shared_data: Path) -> Trial:
     return Trial({"pairs": _questions(shared_data)}, lenient, Negatives)
 
 
-TRIALS: Mapping[str, Callable[[Path], Trial]] = {"generate-negatives": _generate_negatives}
+def _generate_queries(shared_data: Path) -> Trial:
+    # No query of a random model finds its document again.
+    lenient = {"num_queries": 1, "max_words": 1000, "check_language": False, "round_trip": "none"}
+    documents = _questions(shared_data).select(text="positive")
+    return Trial({"documents": documents}, lenient, Queries, lambda made: made["positive"].n_unique())
+
+
+def _judge(shared_data: Path) -> Trial:
+    triplets = _questions(shared_data).with_columns(negative=pl.col("positive").shift(7).fill_null("A cat sat."))
+    return Trial({"corpus": triplets}, {"policy": "drop"}, Relevance)
+
+
+TRIALS: Mapping[str, Callable[[Path], Trial]] = {
+    "generate-negatives": _generate_negatives,
+    "generate-queries": _generate_queries,
+    "judge": _judge,
+}
