@@ -10,7 +10,10 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
+from pairforge.steps.generate_nli import Hypotheses
+from pairforge.steps.generate_paraphrases import Paraphrases
 from pairforge.steps.generate_queries import Queries
+from pairforge.steps.generate_sts import GradedSentences
 from pairforge.steps.generation.negatives import Negatives
 from pairforge.steps.generation.verdicts import Relevance
 
@@ -49,6 +52,10 @@ def _questions(shared_data: Path) -> pl.DataFrame:
     return pl.concat([fitting, pairs.filter(letters > 20_000).head(TOO_LONG)])
 
 
+def _texts(shared_data: Path) -> pl.DataFrame:
+    return _questions(shared_data).select(text="positive")
+
+
 def _generate_negatives(shared_data: Path) -> Trial:
     # A random model writes noise of any length.
     lenient = {"num_negatives": 1, "min_length_ratio": 0.0, "max_length_ratio": 1e6, "check_language": False}
@@ -58,8 +65,7 @@ def _generate_negatives(shared_data: Path) -> Trial:
 def _generate_queries(shared_data: Path) -> Trial:
     # No query of a random model finds its document again.
     lenient = {"num_queries": 1, "max_words": 1000, "check_language": False, "round_trip": "none"}
-    documents = _questions(shared_data).select(text="positive")
-    return Trial({"documents": documents}, lenient, Queries, lambda made: made["positive"].n_unique())
+    return Trial({"documents": _texts(shared_data)}, lenient, Queries, lambda made: made["positive"].n_unique())
 
 
 def _judge(shared_data: Path) -> Trial:
@@ -67,8 +73,26 @@ def _judge(shared_data: Path) -> Trial:
     return Trial({"corpus": triplets}, {"policy": "drop"}, Relevance)
 
 
+def _generate_paraphrases(shared_data: Path) -> Trial:
+    lenient = {"min_length_ratio": 0.0, "max_length_ratio": 1e6, "check_language": False}
+    return Trial({"texts": _texts(shared_data)}, lenient, Paraphrases, lambda made: made["anchor"].n_unique())
+
+
+def _generate_nli(shared_data: Path) -> Trial:
+    texts, answer = {"premises": _texts(shared_data)}, Hypotheses
+    return Trial(texts, {"check_language": False}, answer, lambda made: made["premise"].n_unique())
+
+
+def _generate_sts(shared_data: Path) -> Trial:
+    lenient = {"min_length_ratio": 0.0, "max_length_ratio": 1e6, "check_language": False}
+    return Trial({"texts": _texts(shared_data)}, lenient, GradedSentences, lambda made: made["sentence1"].n_unique())
+
+
 TRIALS: Mapping[str, Callable[[Path], Trial]] = {
     "generate-negatives": _generate_negatives,
     "generate-queries": _generate_queries,
+    "generate-paraphrases": _generate_paraphrases,
+    "generate-nli": _generate_nli,
+    "generate-sts": _generate_sts,
     "judge": _judge,
 }
