@@ -6,7 +6,6 @@ to the server alone.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 import weakref
@@ -151,8 +150,6 @@ def _client(spec: GeneratorSpec, address: str, key: str | None) -> OpenAI:
         from openai import OpenAI  # noqa: PLC0415 - loaded when a server is asked
     except ImportError as error:
         raise MissingExtraError(f"The generator {spec.name}", "llm") from error
-    # Its debug log, which an environment variable switches on, holds whole requests.
-    logging.getLogger("openai").setLevel(logging.WARNING)
     timeout = spec.request.timeout
     return OpenAI(
         api_key=key or _NO_KEY,

@@ -14,7 +14,7 @@ from pairforge.pipeline.runner import run as run_recipe
 from pairforge.pipeline.schema import read_recipe
 from tests.asking_step import ASKING_STEPS, PROMPT, register
 from tests.cli.conftest import Ran
-from tests.scripted_server import Script, ScriptedServer, Turn, refusing, serve
+from tests.scripted_server import ScriptedServer, Turn, refusing, serve
 
 GOOD = Turn('{"opposite": "cold"}')
 KEY = "sk-planted-0123456789"
@@ -169,46 +169,3 @@ def test_openai_is_named_where_it_is_missing(
     monkeypatch.setitem(sys.modules, "openai", None)
     server = served(lambda asked, number: GOOD)
     check_refused(run(*command(server)), "The generator openai:small needs: pip install 'pairforge[llm]'", server)
-
-
-PLANTED = ("planted-row-zebra", "planted-answer-zebra", KEY)
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        lambda asked, number: Turn('{"opposite": "planted-answer-zebra"}'),
-        lambda asked, number: Turn("planted-answer-zebra") if asked.seed % 2 else Turn('{"opposite": "cold"}'),
-        lambda asked, number: refusing(400, f"cannot take {KEY} with {asked.messages[-1].text}"),
-        lambda asked, number: refusing(401, f"{KEY} is wrong"),
-        lambda asked, number: refusing(500, f"crash on {KEY}, planted-row-zebra"),
-        lambda asked, number: Turn(body=b"planted-answer-zebra"),
-    ],
-    ids=["good", "unreadable", "echo", "key", "crash", "no completion"],
-)
-def test_no_key_prompt_or_answer_is_in_anything_but_the_output_and_the_kept_answers(
-    run: Callable[..., Ran],
-    served: Callable[..., ScriptedServer],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    script: Script,
-) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setenv("OPENAI_LOG", "debug")
-    monkeypatch.setenv("PAIRFORGE_CACHE", str(tmp_path / "cache"))
-    texts = [f"planted-row-zebra {row}" for row in range(6)]
-    source = tmp_path / "texts.parquet"
-    pl.DataFrame({"text": texts}).write_parquet(source)
-    server = served(script)
-    done = run(*command(server, "--debug", "--json", "--max-retries", 1, "-o", "out.jsonl"))
-    assert server.calls[0].key == KEY
-    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path != source}
-    assert all(word not in done.out + done.err for word in PLANTED)
-    for path, content in written.items():
-        kept = "answers" in path.parts
-        allowed = {Path("out.jsonl"): PLANTED[:2]}.get(path.relative_to(tmp_path), PLANTED[1:2] if kept else ())
-        assert not [word for word in PLANTED if word not in allowed and word.encode() in content], path
-    if done.code == 0:
-        assert b"planted-row-zebra" in written[tmp_path / "out.jsonl"]
-    else:
-        assert "Traceback" in done.err

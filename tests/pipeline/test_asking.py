@@ -57,6 +57,7 @@ class Run:
         folder: Where its files lie.
         server: The server that it asks.
         settings: Further words of the command.
+        environment: Further variables of its environment.
     """
 
     folder: Path
@@ -115,13 +116,13 @@ def running(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Makes a place with so many texts and a server of its own."""
     with ExitStack() as stack:
 
-        def made(script: Script, texts: Sequence[str], *settings: object, **given: object) -> Run:
+        def made(script: Script, texts: Sequence[str], *settings: object) -> Run:
             server = stack.enter_context(serve(script))
             folder = tmp_path / str(server.port)
             folder.mkdir()
             pl.DataFrame({"text": texts, "row": range(len(texts))}).write_parquet(folder / "texts.parquet")
             (folder / "prompt.md").write_text(PROMPT)
-            return Run(folder, server, settings, **given)  # type: ignore[arg-type]
+            return Run(folder, server, settings)
 
         yield made
 
@@ -183,3 +184,11 @@ def test_a_faulty_server_and_kills_lose_double_and_change_nothing(running: Calla
 @pytest.mark.model
 def test_a_faulty_server_and_kills_lose_double_and_change_nothing_of_many_rows(running: Callable[..., Run]) -> None:
     print(check_faulty_server(running, 5_000, 1_000, kills=(1_200, 2_300, 1_700)))  # noqa: T201
+
+
+def test_the_debug_log_of_the_client_holds_no_request(running: Callable[..., Run]) -> None:
+    asked = running(lambda asked, number: Turn(answer(asked)), ["a planted text"], "--debug")
+    asked.environment = {"OPENAI_LOG": "debug", "OPENAI_API_KEY": "sk-planted"}
+    code, out, err = asked.finish()
+    assert (code, out) == (0, "")
+    assert "planted" not in err.replace(str(asked.folder), "")
