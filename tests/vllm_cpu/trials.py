@@ -58,33 +58,38 @@ def _texts(shared_data: Path) -> pl.DataFrame:
 
 def _generate_negatives(shared_data: Path) -> Trial:
     # A random model writes noise of any length.
-    lenient = {"num_negatives": 1, "min_length_ratio": 0.0, "max_length_ratio": 1e6, "check_language": False}
+    lenient = {
+        "num_negatives": 1,
+        "min_length_ratio": 0.0,
+        "max_length_ratio": 1e6,
+        "check_language": False,
+        "attempts": 2,
+    }
     return Trial({"pairs": _questions(shared_data)}, lenient, Negatives)
 
 
 def _generate_queries(shared_data: Path) -> Trial:
     # No query of a random model finds its document again.
-    lenient = {"num_queries": 1, "max_words": 1000, "check_language": False, "round_trip": "none"}
+    lenient = {"num_queries": 1, "max_words": 1000, "check_language": False, "round_trip": "none", "attempts": 2}
     return Trial({"documents": _texts(shared_data)}, lenient, Queries, lambda made: made["positive"].n_unique())
 
 
 def _judge(shared_data: Path) -> Trial:
-    triplets = _questions(shared_data).with_columns(negative=pl.col("positive").shift(7).fill_null("A cat sat."))
-    return Trial({"corpus": triplets}, {"policy": "drop"}, Relevance)
+    return Trial({"corpus": _questions(shared_data)}, {"policy": "drop"}, Relevance)
 
 
 def _generate_paraphrases(shared_data: Path) -> Trial:
-    lenient = {"min_length_ratio": 0.0, "max_length_ratio": 1e6, "check_language": False}
+    lenient = {"min_length_ratio": 0.0, "max_length_ratio": 1e6, "check_language": False, "attempts": 2}
     return Trial({"texts": _texts(shared_data)}, lenient, Paraphrases, lambda made: made["anchor"].n_unique())
 
 
 def _generate_nli(shared_data: Path) -> Trial:
     texts, answer = {"premises": _texts(shared_data)}, Hypotheses
-    return Trial(texts, {"check_language": False}, answer, lambda made: made["premise"].n_unique())
+    return Trial(texts, {"check_language": False, "attempts": 2}, answer, lambda made: made["premise"].n_unique())
 
 
 def _generate_sts(shared_data: Path) -> Trial:
-    lenient = {"min_length_ratio": 0.0, "max_length_ratio": 1e6, "check_language": False}
+    lenient = {"min_length_ratio": 0.0, "max_length_ratio": 1e6, "check_language": False, "attempts": 2}
     return Trial({"texts": _texts(shared_data)}, lenient, GradedSentences, lambda made: made["sentence1"].n_unique())
 
 
