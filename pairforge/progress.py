@@ -33,6 +33,27 @@ def silent(label: str, total: int, unit: str) -> Iterator[Advance]:
     yield lambda done, detail="": None
 
 
+def within(advance: Advance) -> Progress:
+    """Shows pieces of work behind the bar of the whole that they are part of; a bar of their own would tear it apart.
+
+    Args:
+        advance: Tells the bar of the whole.
+    """
+
+    @contextmanager
+    def opened(label: str, total: int, unit: str) -> Iterator[Advance]:
+        started, so_far = time.monotonic(), 0
+
+        def told(done: int, detail: str = "") -> None:
+            nonlocal so_far
+            so_far += done
+            advance(0, progress_line(label, so_far, total, unit, time.monotonic() - started, detail=detail))
+
+        yield told
+
+    return opened
+
+
 @contextmanager
 def terminal(label: str, total: int, unit: str) -> Iterator[Advance]:
     """Show a bar where stderr is a terminal, else (a log file, a pipe) a line about every ten seconds.

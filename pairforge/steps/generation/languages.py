@@ -99,7 +99,7 @@ _LITTLE_WORDS = {
 _SCRIPTS = dict.fromkeys(_LITTLE_WORDS, "LATIN") | dict.fromkeys(("Russian", "Ukrainian"), "CYRILLIC")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def script_of(text: str) -> str | None:
     """The script of most of a text's letters, as Unicode names it ("LATIN", "CYRILLIC"); None where letters are few."""
     letters = Counter(_script(letter) for letter in text if letter.isalpha())
@@ -139,7 +139,7 @@ class LittleWords:
         return self.best is not None and self.hits[self.best] >= _LEAD * self.hits[language]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def little_words(text: str) -> LittleWords:
     """The little words of a text."""
     words = _WORD.findall(text.lower())

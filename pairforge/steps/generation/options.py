@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, ClassVar
 
 import polars as pl
-from pydantic import Field, computed_field
+from pydantic import Field, computed_field, model_validator
 
 from pairforge.errors import FileError, OptionsError
 from pairforge.execution.ledger import Ledger
@@ -32,6 +33,14 @@ class GeneratingOptions(SeededOptions):
     save_prompts: Annotated[
         bool, Field(description="Keep the last prompt and answer of each row in the columns asked and answered.")
     ] = False
+
+    @model_validator(mode="after")
+    def _refuse_a_prompt_that_does_not_fit(self) -> GeneratingOptions:
+        # Before a model is loaded, which may take minutes; a file that is missing is told with all the others.
+        if self.prompt is not None:
+            with suppress(FileError):
+                self.read_prompt()
+        return self
 
     @computed_field  # type: ignore[prop-decorator] # mypy takes no decorator above property
     @property
