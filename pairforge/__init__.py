@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pairforge.execution.step import StepContext as StepContext
     from pairforge.files import read_frame as read_frame
     from pairforge.files import write_frame as write_frame
+    from pairforge.generators import GeneratorRequest as GeneratorRequest
+    from pairforge.generators import TextGenerator as TextGenerator
     from pairforge.models import Encoder as Encoder
     from pairforge.models import ModelKind as ModelKind
     from pairforge.models import ModelRequest as ModelRequest
@@ -43,6 +45,18 @@ if TYPE_CHECKING:
     from pairforge.steps.decontaminate import decontaminate as decontaminate
     from pairforge.steps.distil_scores import DistilScoresOptions as DistilScoresOptions
     from pairforge.steps.distil_scores import distil_scores as distil_scores
+    from pairforge.steps.generate_negatives import GenerateNegativesOptions as GenerateNegativesOptions
+    from pairforge.steps.generate_negatives import generate_negatives as generate_negatives
+    from pairforge.steps.generate_nli import GenerateNliOptions as GenerateNliOptions
+    from pairforge.steps.generate_nli import generate_nli as generate_nli
+    from pairforge.steps.generate_paraphrases import GenerateParaphrasesOptions as GenerateParaphrasesOptions
+    from pairforge.steps.generate_paraphrases import generate_paraphrases as generate_paraphrases
+    from pairforge.steps.generate_queries import GenerateQueriesOptions as GenerateQueriesOptions
+    from pairforge.steps.generate_queries import generate_queries as generate_queries
+    from pairforge.steps.generate_sts import GenerateStsOptions as GenerateStsOptions
+    from pairforge.steps.generate_sts import generate_sts as generate_sts
+    from pairforge.steps.judge import JudgeOptions as JudgeOptions
+    from pairforge.steps.judge import judge as judge
     from pairforge.steps.label_margins import LabelMarginsOptions as LabelMarginsOptions
     from pairforge.steps.label_margins import label_margins as label_margins
     from pairforge.steps.merge_silver import MergeSilverOptions as MergeSilverOptions
@@ -75,6 +89,7 @@ _HOMES = {
     "pairforge.execution.ledger": ("Ledger",),
     "pairforge.execution.step": ("StepContext",),
     "pairforge.files": ("read_frame", "write_frame"),
+    "pairforge.generators": ("GeneratorRequest", "TextGenerator"),
     "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec", "PairScorer"),
     "pairforge.steps.add_noise": ("AddNoiseOptions", "add_noise"),
     "pairforge.pipeline.augment": ("augment",),
@@ -85,6 +100,12 @@ _HOMES = {
     "pairforge.steps.sweep_negatives": ("SweepNegativesOptions", "sweep_negatives"),
     "pairforge.steps.pair_texts": ("PairTextsOptions", "pair_texts"),
     "pairforge.steps.distil_scores": ("DistilScoresOptions", "distil_scores"),
+    "pairforge.steps.generate_negatives": ("GenerateNegativesOptions", "generate_negatives"),
+    "pairforge.steps.generate_nli": ("GenerateNliOptions", "generate_nli"),
+    "pairforge.steps.generate_paraphrases": ("GenerateParaphrasesOptions", "generate_paraphrases"),
+    "pairforge.steps.generate_sts": ("GenerateStsOptions", "generate_sts"),
+    "pairforge.steps.generate_queries": ("GenerateQueriesOptions", "generate_queries"),
+    "pairforge.steps.judge": ("JudgeOptions", "judge"),
     "pairforge.steps.label_margins": ("LabelMarginsOptions", "label_margins"),
     "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
     "pairforge.steps.propose_pairs": ("ProposePairsOptions", "propose_pairs"),
@@ -107,7 +128,14 @@ __all__ = [
     "EvaluateOptions",
     "FileError",
     "FrameError",
+    "GenerateNegativesOptions",
+    "GenerateNliOptions",
+    "GenerateParaphrasesOptions",
+    "GenerateQueriesOptions",
+    "GenerateStsOptions",
+    "GeneratorRequest",
     "InitModelOptions",
+    "JudgeOptions",
     "LabelMarginsOptions",
     "Ledger",
     "MergeSilverOptions",
@@ -130,6 +158,7 @@ __all__ = [
     "StepContext",
     "Stopped",
     "SweepNegativesOptions",
+    "TextGenerator",
     "TrainOptions",
     "add_noise",
     "augment",
@@ -138,9 +167,16 @@ __all__ = [
     "distil_scores",
     "evaluate",
     "find_model",
+    "generate_negatives",
+    "generate_nli",
+    "generate_paraphrases",
+    "generate_queries",
+    "generate_sts",
     "init_model",
+    "judge",
     "label_margins",
     "load_encoder",
+    "load_generator",
     "load_scorer",
     "merge_silver",
     "mine_negatives",
@@ -184,6 +220,23 @@ def load_encoder(model: str | ModelRequest) -> Encoder:
     from pairforge.models import ModelKind  # noqa: PLC0415 - loaded when it is used
 
     return load(resolve(_request(model), ModelKind.ENCODER))
+
+
+def load_generator(model: str | GeneratorRequest) -> TextGenerator:
+    """Find and load a language model.
+
+    Args:
+        model: `vllm:MODEL`, `openai:MODEL`, or a request with settings (server, temperature …).
+
+    Raises:
+        ModelError: it cannot be found or used; whether a server answers is only seen when it is asked.
+        MissingExtraError: its engine is not installed.
+    """
+    from pairforge.engines.loading import load_generator as load  # noqa: PLC0415 - loaded when it is used
+    from pairforge.generator_files import find_generator  # noqa: PLC0415 - loaded when it is used
+    from pairforge.generators import GeneratorRequest  # noqa: PLC0415 - loaded when it is used
+
+    return load(find_generator(GeneratorRequest(name=model) if isinstance(model, str) else model))
 
 
 def load_scorer(model: str | ModelRequest) -> PairScorer:

@@ -16,6 +16,7 @@ _VARIABLE = "PAIRFORGE_CACHE"
 SECTIONS: Mapping[str, str] = {
     "vectors": "texts already encoded, by model",
     "scores": "pairs already scored, by model",
+    "answers": "questions already answered by language models, by model",
     "digests": "digests of files already read",
 }
 """The folders that pairforge makes in its cache, and what they hold; nothing else in there is ever deleted."""

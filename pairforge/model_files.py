@@ -57,7 +57,7 @@ def resolve(request: ModelRequest, kind: ModelKind, *, cache: Path | None = None
     """
     found = _find(request, kind) or _download(request, kind)
     _refuse_pickles(found.folder, request.name)
-    digest = _digest(found.folder, cache)
+    digest = digest_folder(found.folder, cache)
     return ModelSpec(request=request, kind=kind, digest=digest, path=found.folder, source=found.source)
 
 
@@ -204,7 +204,7 @@ def _download(request: ModelRequest, kind: ModelKind) -> _Found:
     )
 
 
-def _digest(folder: Path, cache: Path | None) -> str:
+def digest_folder(folder: Path, cache: Path | None) -> str:
     """SHA-256 over the names and contents of the files that decide what the model gives."""
     hashed = hashlib.sha256()
     for file in _deciding_files(folder):

@@ -1,8 +1,8 @@
 """What a model is to the rest of the house: protocols to call it by, and an identity that cannot lie.
 
-Steps see models through `Encoder`, `PairScorer` and `TextGenerator` alone. A `ModelRequest` is what the user asked
-for; a `ModelSpec` is what was found, with a digest of the files themselves, so that a fine-tuned checkpoint never
-meets vectors or scores cached for another.
+Steps see models through `Encoder` and `PairScorer` alone (language models: `generators.py`). A `ModelRequest` is what
+the user asked for; a `ModelSpec` is what was found, with a digest of the files themselves, so that a fine-tuned
+checkpoint never meets vectors or scores cached for another.
 """
 
 from __future__ import annotations
@@ -171,20 +171,4 @@ class PairScorer(Protocol):
 
     def logits(self, pairs: Sequence[TextPair]) -> Floats:
         """One batch of pairs, the outputs before any activation, float32, shape (len(pairs), len(labels))."""
-        ...
-
-
-@runtime_checkable
-class TextGenerator(Protocol):
-    """Answers chats (a language model)."""
-
-    @property
-    def spec(self) -> ModelSpec:
-        """The identity under which answers may be cached."""
-        ...
-
-    def generate(
-        self, chats: Sequence[Sequence[dict[str, str]]], *, schema: dict[str, Any] | None, seed: int
-    ) -> list[str]:
-        """One answer a chat, in order; JSON that fits `schema` where one is given."""
         ...

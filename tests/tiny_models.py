@@ -38,3 +38,54 @@ def save_cross_encoder(
     model = CrossEncoder(str(plain), device="cpu", activation_fn=chosen)
     model.save_pretrained(str(folder), create_model_card=False)
     return folder
+
+
+_CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+_QUOTE_WEIGHT = 1.5
+
+
+def save_language_model(
+    folder: Path, *, chat_template: str | None = _CHAT_TEMPLATE, context_length: int = 4096
+) -> Path:
+    """A Llama of two layers with random weights, a byte-level BPE tokenizer and a chat template that can think.
+
+    Args:
+        folder: Where it is saved.
+        chat_template: Jinja text; None for a model without one.
+        context_length: Tokens of prompt and answer together.
+    """
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(
+        [_CHAT_TEMPLATE, *(f"{first} {second}" for first in WORDS for second in WORDS)], trainer
+    )
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    fast.chat_template = chat_template
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(fast), hidden_size=128, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+        intermediate_size=256, max_position_embeddings=context_length, initializer_range=0.1, tie_word_embeddings=False,
+        bos_token_id=None, eos_token_id=fast.eos_token_id, pad_token_id=fast.pad_token_id,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config)
+    with torch.no_grad():
+        # One direction that every token has, and that speaks for the quote: texts in JSON come to an end.
+        model.model.embed_tokens.weight[:, 0] = 0.5
+        model.lm_head.weight[fast.convert_tokens_to_ids('"'), 0] = _QUOTE_WEIGHT
+    model.save_pretrained(folder)
+    return folder

@@ -113,7 +113,7 @@ def _run(recipe: Recipe, start: str | None, only: str | None, overwrite: bool, j
         if not json:
             show_outcome(stages[report.name], report.outcome, called=report.name)
 
-    reports = run_recipe(recipe, start=start, only=only, overwrite=overwrite, progress=terminal, after=show)
+    reports = run_recipe(recipe, start=start, only=only, overwrite=overwrite, progress=terminal, say=say, after=show)
     if not json:
         _show_end(recipe, reports)
     return {"recipe": str(recipe.path), "stages": [r.to_json() | results_json(r.step, r.outcome) for r in reports]}

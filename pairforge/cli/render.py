@@ -29,6 +29,11 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
+def show_prompts(prompts: Sequence[str]) -> None:
+    """Prompts on stdout, a line between two."""
+    typer.echo(f"\n{'─' * 60}\n".join(prompts))
+
+
 def show_outcome(stage: Stage, outcome: Outcome, *, called: str | None = None, typed: Container[str] = ()) -> None:
     """The summary of a stage on stderr.
 

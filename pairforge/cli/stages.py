@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from pairforge.cache import cache_folder
 from pairforge.cli.parameters import flag, is_positional, validated
 from pairforge.cli.quiet import environment
-from pairforge.cli.render import print_json, results_json, show_outcome, show_results
+from pairforge.cli.render import print_json, results_json, say, show_outcome, show_prompts, show_results
 from pairforge.errors import OptionsError
+from pairforge.execution.inputs import given_inputs, read_inputs
 from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepOptions
 from pairforge.frames import ColumnKind
+from pairforge.generators import AnyRequest, GeneratorRequest, request_type
 from pairforge.models import ModelKind, ModelRequest
 from pairforge.progress import terminal
+
+_ROWS_SHOWN = 3
 
 _OF_ENCODERS = (
     "query_prompt", "document_prompt", "max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code",
@@ -26,7 +32,7 @@ _SETTINGS: Mapping[ModelKind, tuple[str, ...]] = {
     ModelKind.ENCODER: _OF_ENCODERS,
     ModelKind.SCORER: ("max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code"),
     ModelKind.ENCODER_OR_SCORER: _OF_ENCODERS,
-    ModelKind.GENERATOR: ("dtype", "device", "revision", "trust_remote_code"),
+    ModelKind.GENERATOR: tuple(name for name in GeneratorRequest.model_fields if name != "name"),
     ModelKind.WEIGHTS: ("device", "revision", "trust_remote_code"),
 }
 """Which settings of a model request say something to each kind."""
@@ -66,15 +72,43 @@ def bounded_score(step: Step) -> bool:
     return any(column.kind is ColumnKind.SCORE and column.maximum == 1 for column in columns)
 
 
-def setting_names(step: Step) -> dict[str, str]:
-    """Model setting → parameter; one that the step's options also have gets `encode_` before it."""
-    taken = {*step.options.model_fields, *step.inputs, *(role.flag for role in step.models.values())}
-    used = {setting for role in step.models.values() for setting in _SETTINGS[role.kind]}
-    return {
-        setting: f"encode_{setting}" if setting in taken else setting
-        for setting in ModelRequest.model_fields
-        if setting in used
-    }
+@dataclass(frozen=True)
+class ModelSetting:
+    """A setting of the models of one or more kinds, and the parameter that sets it.
+
+    Args:
+        name: The request's field.
+        request: The request that has it.
+        parameter: The parameter of the command.
+    """
+
+    name: str
+    request: type[AnyRequest]
+    parameter: str
+
+
+def model_settings(step: Step, role: ModelRole | None = None) -> list[ModelSetting]:
+    """The settings of a step's models, or of one of them, in the order of help.
+
+    One that the step's options also have gets `encode_` before it, and one that language models share with other models
+    of the step gets `generator_`.
+    """
+    taken = {*step.options.model_fields, *step.inputs, *(model.flag for model in step.models.values())}
+    kinds = dict.fromkeys(model.kind for model in step.models.values())
+    of_others = {name for kind in kinds if kind is not ModelKind.GENERATOR for name in _SETTINGS[kind]}
+    found = []
+    for request, prefix, clashing in (
+        (ModelRequest, "encode", taken),
+        (GeneratorRequest, "generator", taken | of_others),
+    ):
+        wanted = [role.kind] if role else list(kinds)
+        used = {name for kind in wanted if request_type(kind) is request for name in _SETTINGS[kind]}
+        found += [
+            ModelSetting(name, request, f"{prefix}_{name}" if name in clashing else name)
+            for name in request.model_fields
+            if name in used
+        ]
+    return found
 
 
 def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
@@ -88,6 +122,9 @@ def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
     cache = values["cache_dir"]
     with environment({"PAIRFORGE_CACHE": str(Path(cache).expanduser())}) if cache else nullcontext():
         stage = stage_of(step, values, typed)
+        if values.get("dry_run"):
+            show_prompts(preview_stage(stage))
+            return
         outcome = run_stage(
             stage,
             cache=cache_folder(),
@@ -95,12 +132,31 @@ def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
             resume=values["resume"],
             progress=terminal,
             part_rows=_part_rows(values),
+            say=say,
         )
     if values["json"]:
         print_json(outcome.to_json() | results_json(step.name, outcome))
     else:
         show_outcome(stage, outcome, typed=typed)
         show_results(step.name, outcome)
+
+
+def preview_stage(stage: Stage) -> Sequence[str]:
+    """What a stage would ask a language model about its first rows.
+
+    Raises:
+        FileError, FrameError: an input cannot be read, or does not hold what the step wants.
+        OptionsError: the prompt does not fit the step.
+    """
+    if stage.step.preview is None:
+        raise OptionsError(f"{stage.step.name} asks no language model; leave out --dry-run.")
+    inputs = given_inputs(stage.step, stage.inputs)
+    read = read_inputs(stage.step, stage.options, inputs).by_role
+    main = next(iter(stage.step.inputs))
+    first = read[main]
+    if isinstance(first, pl.DataFrame):
+        read = {**read, main: first.head(_ROWS_SHOWN)}
+    return stage.step.preview(**read, options=stage.options)
 
 
 def _part_rows(values: Mapping[str, Any]) -> int:
@@ -154,13 +210,13 @@ def _columns(step: Step, role: str, values: Mapping[str, Any]) -> dict[str, str]
     return general | {target.column: raw for target, raw in named if target.only == role}
 
 
-def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[ModelRequest, ...]:
+def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[AnyRequest, ...]:
     given = values[role.flag.replace("-", "_")]
-    names = {setting: name for setting, name in setting_names(step).items() if setting in _SETTINGS[role.kind]}
+    names = {setting.name: setting.parameter for setting in model_settings(step, role)}
     settings = {setting: values[name] for setting, name in names.items() if values[name] is not None}
     called = {setting: flag(name) for setting, name in names.items()} | {"name": flag(role.flag)}
     return tuple(
-        validated(ModelRequest, {"name": name, **settings}, called)
+        validated(request_type(role.kind), {"name": name, **settings}, called)
         for name in (given if isinstance(given, list) else [given])
         if name is not None
     )
@@ -186,7 +242,7 @@ def _has_column(wanted: Input, target: ColumnTarget) -> bool:
 
 
 def _outputs(
-    step: Step, options: StepOptions, models: Mapping[str, tuple[ModelRequest, ...]], given: str | None
+    step: Step, options: StepOptions, models: Mapping[str, tuple[AnyRequest, ...]], given: str | None
 ) -> dict[str, Path]:
     main, output = next(iter(step.outputs(options).items()))
     if given == "":
@@ -199,7 +255,7 @@ def _outputs(
     return {main: Path(_own_name(step, options, models) + ending)}
 
 
-def _own_name(step: Step, options: StepOptions, models: Mapping[str, tuple[ModelRequest, ...]]) -> str:
+def _own_name(step: Step, options: StepOptions, models: Mapping[str, tuple[AnyRequest, ...]]) -> str:
     """What names the output of a step without a main input: its positional option, or its first model and itself."""
     chosen = [str(getattr(options, name)) for name, field in step.options.model_fields.items() if is_positional(field)]
     asked = [Path(request.name).name.removesuffix(".model") for requests in models.values() for request in requests]

@@ -10,10 +10,9 @@ import typer
 
 from pairforge.cli.help import Command
 from pairforge.cli.parameters import field_parameter, flag, is_positional, parameter
-from pairforge.cli.stages import bounded_score, column_flags, run_command, setting_names
+from pairforge.cli.stages import bounded_score, column_flags, model_settings, run_command
 from pairforge.execution.stage import PART_ROWS
 from pairforge.execution.step import Input, ModelRole, Step
-from pairforge.models import ModelRequest
 from pairforge.pipeline.registry import STEPS, load_step
 
 _OPTIONS, _COLUMNS, _MODEL = "Options", "Reading the input", "Model"
@@ -85,9 +84,8 @@ def _models(step: Step) -> Iterator[inspect.Parameter]:
             default = ... if role.must_be_named else role.default
             info = typer.Option(default, flag(role.flag), help=role.help, metavar="NAME", rich_help_panel=_MODEL)
             yield parameter(identifier(role), info, str)
-    for setting, name in setting_names(step).items():
-        field = ModelRequest.model_fields[setting]
-        yield field_parameter(name, field, _MODEL)
+    for setting in model_settings(step):
+        yield field_parameter(setting.parameter, setting.request.model_fields[setting.name], _MODEL)
 
 
 def _reading(step: Step) -> Iterator[inspect.Parameter]:
@@ -112,12 +110,13 @@ def _running(step: Step) -> Iterator[inspect.Parameter]:
         "overwrite": ("--overwrite", False, "Replace an output that was made from something else.", ""),
         "resume": ("--resume/--no-resume", True, "Go on from the parts and checkpoints of a run that was stopped.", ""),
         "cache_dir": ("--cache-dir", None, "Folder of vectors, scores and digests that all commands share.", "FOLDER"),
+        "dry_run": ("--dry-run", False, "Print what would be asked about the first rows, and ask nothing.", ""),
         "part_rows": ("--part-rows", PART_ROWS, "Rows done at once, lost at most when stopped. At least 1.", "INTEGER"),
         "json": ("--json", False, "Print the summary as one JSON object on stdout.", ""),
         "debug": ("--debug", False, "Show tracebacks and what other libraries say.", ""),
     }  # fmt: skip
     for name, (flags, default, help_text, metavar) in shown.items():
-        if name == "part_rows" and step.row_wise is None:
+        if (name == "part_rows" and step.row_wise is None) or (name == "dry_run" and step.preview is None):
             continue
         info = typer.Option(
             default,

@@ -5,15 +5,19 @@ from __future__ import annotations
 from pairforge.engines.configuration import ModelConfiguration
 from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import ModelError
+from pairforge.generators import FoundModel, GeneratorSpec, TextGenerator
 from pairforge.models import Encoder, ModelKind, ModelSpec, PairScorer
 
 
-def load(spec: ModelSpec) -> Encoder | PairScorer:
+def load(spec: FoundModel) -> Encoder | PairScorer | TextGenerator:
     """The engine that uses a model as its kind says; `ModelKind.WEIGHTS` is loaded by the step itself.
 
     Raises:
         ModelError: it cannot be used in that way.
+        MissingExtraError: a language model's engine is not installed.
     """
+    if isinstance(spec, GeneratorSpec):
+        return load_generator(spec)
     if spec.kind is ModelKind.ENCODER_OR_SCORER:
         spec = spec.model_copy(update={"kind": own_kind(spec)})
     if spec.kind is ModelKind.ENCODER:
@@ -25,6 +29,22 @@ def load(spec: ModelSpec) -> Encoder | PairScorer:
 
         return load_scorer(spec)
     raise ModelError(f"{spec.name}: there is no engine for a {spec.kind} yet. Use it as an encoder or a scorer.")
+
+
+def load_generator(spec: GeneratorSpec) -> TextGenerator:
+    """The engine that asks a language model: vLLM in this process, or the client of a server.
+
+    Raises:
+        ModelError: vLLM cannot use it.
+        MissingExtraError: the engine is not installed.
+    """
+    if spec.request.engine == "vllm":
+        from pairforge.engines.vllm_models import load_vllm_model  # noqa: PLC0415 - each engine loads with its first use
+
+        return load_vllm_model(spec)
+    from pairforge.engines.servers import load_served_model  # noqa: PLC0415 - each engine loads with its first use
+
+    return load_served_model(spec)
 
 
 def own_kind(spec: ModelSpec) -> ModelKind:

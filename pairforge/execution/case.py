@@ -13,8 +13,8 @@ from pairforge.execution.origin import Origin, trace
 from pairforge.execution.outputs import output_paths
 from pairforge.execution.step import Outputs, Step, StepOptions
 from pairforge.files import digest_path
-from pairforge.model_files import resolve
-from pairforge.models import ModelRequest, ModelSpec
+from pairforge.generator_files import find_model
+from pairforge.generators import AnyRequest, FoundModel, request_type
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Stage:
     step: Step
     options: StepOptions
     inputs: Mapping[str, FileInput] = field(default_factory=dict)
-    models: Mapping[str, tuple[ModelRequest, ...]] = field(default_factory=dict)
+    models: Mapping[str, tuple[AnyRequest, ...]] = field(default_factory=dict)
     outputs: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -72,7 +72,7 @@ class Case:
     inputs: Mapping[str, FileInput]
     outputs: Outputs
     paths: Mapping[str, Path]
-    specs: Mapping[str, tuple[ModelSpec, ...]]
+    specs: Mapping[str, tuple[FoundModel, ...]]
     origin: Origin
     made: Manifest | None
     changes: tuple[str, ...]
@@ -138,13 +138,16 @@ def _is_something(path: Path) -> bool:
     return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
-def _find_models(stage: Stage, cache: Path) -> dict[str, tuple[ModelSpec, ...]]:
+def _find_models(stage: Stage, cache: Path) -> dict[str, tuple[FoundModel, ...]]:
     found = {}
     for name, role in stage.step.models.items():
         if not role.needed(stage.options):
             continue
-        requests = stage.models.get(name) or ((ModelRequest(name=role.default),) if role.default else ())
+        default = (request_type(role.kind)(name=role.default),) if role.default else ()
+        requests = stage.models.get(name) or default
+        if not requests and role.optional:
+            continue
         if not requests:
             raise StageError(f"{stage.step.name}: needs a model ({role.help.rstrip('.')}). Name it with --{role.flag}.")
-        found[name] = tuple(resolve(request, role.kind, cache=cache) for request in requests)
+        found[name] = tuple(find_model(request, role.kind, cache=cache) for request in requests)
     return found

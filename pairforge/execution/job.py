@@ -35,7 +35,8 @@ from pairforge.execution.row_wise import run_in_parts
 from pairforge.execution.step import StepContext, StepResult
 from pairforge.execution.workspace import Workspace
 from pairforge.files import Rows
-from pairforge.models import ModelKind, ModelSpec
+from pairforge.generators import FoundModel
+from pairforge.models import ModelKind
 from pairforge.progress import Progress
 
 
@@ -47,7 +48,8 @@ class Means:
     progress: Progress
     part_rows: int
     executor: Executor
-    load: Callable[[ModelSpec], object]
+    load: Callable[[FoundModel], object]
+    say: Callable[[str], None]
 
 
 def bring_up_to_date(case: Case, means: Means, *, overwrite: bool, resume: bool) -> Manifest:
@@ -104,7 +106,7 @@ def _refuse_overwriting(case: Case, placed: Collection[str], *, overwrite: bool)
 
 def _work(case: Case, means: Means, read: ReadInputs, workspace: Workspace) -> Manifest:
     started, clock = datetime.now(UTC), time.perf_counter()
-    context = StepContext(means.cache, Ledger(notes=list(read.guesses)), means.progress, workspace.for_step)
+    context = StepContext(means.cache, Ledger(notes=list(read.guesses)), means.progress, means.say, workspace.for_step)
     try:
         with _naming_files(case):
             result = _run_step(case, means, read, context, workspace)
@@ -165,7 +167,7 @@ def _run_step(
     )
 
 
-def _loaded(case: Case, role: str, load: Callable[[ModelSpec], object]) -> object:
+def _loaded(case: Case, role: str, load: Callable[[FoundModel], object]) -> object:
     if role not in case.specs:
         return None
     wanted = case.stage.step.models[role]

@@ -14,7 +14,8 @@ from pairforge.execution.inputs import FileInput
 from pairforge.execution.step import Step, StepOptions
 from pairforge.files import digest_path, digest_source
 from pairforge.files.sources import is_hub
-from pairforge.models import NOT_IN_IDENTITY, ModelSpec
+from pairforge.generators import NOT_IN_ANSWERS, FoundModel
+from pairforge.models import NOT_IN_IDENTITY
 
 
 class InputRecord(BaseModel):
@@ -82,7 +83,7 @@ def trace(
     step: Step,
     options: StepOptions,
     inputs: Mapping[str, FileInput],
-    models: Mapping[str, tuple[ModelSpec, ...]],
+    models: Mapping[str, tuple[FoundModel, ...]],
     cache: Path,
 ) -> Origin:
     """Digest all that decides the output of a step.
@@ -116,7 +117,7 @@ def _input_record(given: FileInput, cache: Path) -> InputRecord:
     )
 
 
-def _model_record(spec: ModelSpec) -> ModelRecord:
+def _model_record(spec: FoundModel) -> ModelRecord:
     return ModelRecord(
         name=spec.name,
         source=spec.source,
@@ -177,7 +178,7 @@ def _changed_model(role: str, old: ModelRecord, new: ModelRecord) -> str:
 
 
 def _counting(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name not in NOT_IN_IDENTITY}
+    return {name: value for name, value in settings.items() if name not in (*NOT_IN_IDENTITY, *NOT_IN_ANSWERS)}
 
 
 def _shown(value: Any, *, quoted: bool = False) -> str:

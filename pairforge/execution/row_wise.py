@@ -13,7 +13,7 @@ from pairforge.execution.ledger import Ledger
 from pairforge.execution.parts import Part, PartStore, cut
 from pairforge.execution.step import RowWise, StepContext, StepOptions
 from pairforge.files import Rows
-from pairforge.progress import silent
+from pairforge.progress import within
 
 
 def run_in_parts(
@@ -52,14 +52,14 @@ def run_in_parts(
         prepared = _prepared(row_wise, shared, load_models, options, counted)
         store.keep_preparation(counted.ledger)
 
-        def work(part: Part) -> None:
-            # A bar for each part would tear the stage's own apart.
-            lent = replace(context, ledger=Ledger(), progress=silent)
-            given = rows.slice(part.first_row, part.rows)
-            made = row_wise.run(given, first_row=part.first_row, prepared=prepared, options=options, context=lent)
-            store.keep(part, made, lent.ledger)
-
         with context.progress(label, rows.height, "rows") as advance:
+
+            def work(part: Part) -> None:
+                lent = replace(context, ledger=Ledger(), progress=within(advance))
+                given = rows.slice(part.first_row, part.rows)
+                made = row_wise.run(given, first_row=part.first_row, prepared=prepared, options=options, context=lent)
+                store.keep(part, made, lent.ledger)
+
             advance(rows.height - sum(part.rows for part in left))
             for part in executor.run_parts(left, work):
                 advance(part.rows)

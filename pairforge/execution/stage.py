@@ -23,7 +23,7 @@ from pairforge.execution.ledger import Ledger
 from pairforge.execution.manifest import Manifest, quantiles_in
 from pairforge.execution.parts import PART_ROWS
 from pairforge.execution.workspace import Workspace
-from pairforge.models import ModelSpec
+from pairforge.generators import FoundModel
 from pairforge.progress import Progress, silent
 
 __all__ = ["PART_ROWS", "FileInput", "Freshness", "Outcome", "Stage", "check_stage", "run_stage"]
@@ -51,7 +51,7 @@ class Outcome:
     ledger: Ledger
     seconds: float
     notes: tuple[str, ...]
-    models: Mapping[str, tuple[ModelSpec, ...]]
+    models: Mapping[str, tuple[FoundModel, ...]]
 
     def to_json(self) -> dict[str, Any]:
         """The same for machines, in JSON types."""
@@ -92,7 +92,8 @@ def run_stage(
     progress: Progress = silent,
     part_rows: int = PART_ROWS,
     executor: Executor | None = None,
-    load: Callable[[ModelSpec], object] | None = None,
+    load: Callable[[FoundModel], object] | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> Outcome:
     """Bring a stage's outputs up to date.
 
@@ -108,6 +109,7 @@ def run_stage(
         part_rows: Rows in one part, for steps whose rows are independent.
         executor: Works on the parts; this process if None.
         load: Loads a model; `engines.loading.load` if None.
+        say: Told what a step has to say before it works.
 
     Raises:
         Stopped: Ctrl-C.
@@ -119,7 +121,7 @@ def run_stage(
         if case.made and case.freshness.up_to_date:
             Workspace(case.main, case.origin.fingerprint).discard_leftovers()
             return _outcome(case, case.made, "up to date")
-        means = Means(cache, progress, part_rows, executor or LocalExecutor(), load or _load)
+        means = Means(cache, progress, part_rows, executor or LocalExecutor(), load or _load, say)
         return _outcome(case, bring_up_to_date(case, means, overwrite=overwrite, resume=resume), "done")
 
 
@@ -147,7 +149,7 @@ def _stoppable(name: str) -> Iterator[None]:
         ) from None
 
 
-def _load(spec: ModelSpec) -> object:
+def _load(spec: FoundModel) -> object:
     from pairforge.engines.loading import load  # noqa: PLC0415 - heavy, and only wanted when work is left
 
     return load(spec)

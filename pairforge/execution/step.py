@@ -40,6 +40,7 @@ class StepContext:
         cache: Folder of the caches that all commands share.
         ledger: Where the step counts what it dropped and saw.
         progress: Where it shows how far it is.
+        say: Where it tells something before it works (what the work will cost).
         workspace: A folder of the stage's own that survives a kill and goes when the stage is done;
             None outside a stage.
     """
@@ -47,6 +48,7 @@ class StepContext:
     cache: Path = field(default_factory=cache_folder)
     ledger: Ledger = field(default_factory=Ledger)
     progress: Progress = silent
+    say: Callable[[str], None] = lambda sentence: None
     workspace: Path | None = None
 
 
@@ -91,6 +93,7 @@ class ModelRole:
         default: The model taken when none is named; None where one must be named.
         many: Whether several may be given (the command line takes them as arguments).
         needed: Whether these options use it at all; one that is not needed is neither resolved nor loaded.
+        optional: Whether the step does without it where none is named; it is then None.
     """
 
     help: str
@@ -99,11 +102,12 @@ class ModelRole:
     default: str | None = DEFAULT_ENCODER
     many: bool = False
     needed: Callable[[Any], bool] = _always
+    optional: bool = False
 
     @property
     def must_be_named(self) -> bool:
         """Whether no options do without it, and nothing stands in for it."""
-        return self.default is None and self.needed is _always
+        return self.default is None and self.needed is _always and not self.optional
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,8 @@ class Step:
         suffix: What the default output adds to the input's name (`pairs.parquet` → `pairs.SUFFIX.parquet`), or how
             these options decide it; the step's name if empty.
         files_in_options: Files that these options name; their contents count for being up to date.
+        preview: Called as `preview(**inputs, options=…)` with the first rows of the first input, for what the step
+            would ask a language model of them; None for a step that asks none.
         version: Raised when the output would change for the same input and options.
     """
 
@@ -176,6 +182,7 @@ class Step:
     row_wise: RowWise | None = None
     suffix: str | Callable[[Any], str] = ""
     files_in_options: Callable[[Any], Sequence[str]] = lambda options: ()
+    preview: Callable[..., Sequence[str]] | None = None
     version: int = 1
 
     def __post_init__(self) -> None:

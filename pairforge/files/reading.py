@@ -56,7 +56,7 @@ def read_frames(sources: Sequence[str], rows: int | None = None) -> pl.DataFrame
 
 
 def source_exists(source: str) -> None:
-    """Check, without reading it, that a source is there, can be opened, is not empty and has a known format.
+    """Check, without reading it, that a source is there, can be opened and is not empty.
 
     Raises:
         FileError: with the reason.
@@ -66,8 +66,7 @@ def source_exists(source: str) -> None:
 
         hub_digest(source)
         return
-    for file in locate(source):
-        format_of(file)
+    locate(source)
 
 
 def open_frames(sources: Sequence[str]) -> Rows:

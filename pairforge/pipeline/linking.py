@@ -14,7 +14,7 @@ from pairforge.execution.outputs import output_paths
 from pairforge.execution.stage import FileInput, Stage
 from pairforge.execution.step import Artifact, Output, StepOptions
 from pairforge.frames import ColumnKind, FrameContract
-from pairforge.models import ModelRequest
+from pairforge.generators import AnyRequest
 from pairforge.pipeline.faults import Faults, in_recipe_terms
 from pairforge.pipeline.registry import nearest_names
 from pairforge.pipeline.stage_table import Draft, Reference, reference_in
@@ -165,11 +165,12 @@ def _with_paths(made: Draft, paths: Mapping[str, Mapping[str, Path]]) -> StepOpt
                     return value.removesuffix(reference) + path
         return value
 
-    given = made.options.model_dump(mode="json", exclude_unset=True)
+    computed = set(type(made.options).model_computed_fields)
+    given = made.options.model_dump(mode="json", exclude_unset=True, exclude=computed)
     return type(made.options).model_validate({name: without_references(value) for name, value in given.items()})
 
 
-def _with_path(request: ModelRequest, paths: Mapping[str, Mapping[str, Path]]) -> ModelRequest:
+def _with_path(request: AnyRequest, paths: Mapping[str, Mapping[str, Path]]) -> AnyRequest:
     return request.model_copy(update={"name": _path(request.name, paths)})
 
 

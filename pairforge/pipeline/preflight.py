@@ -11,7 +11,8 @@ from pairforge.errors import PairforgeError
 from pairforge.execution.stage import FileInput
 from pairforge.files import open_frames, source_exists
 from pairforge.files.sources import is_hub
-from pairforge.models import ModelKind, ModelRequest
+from pairforge.generators import AnyRequest, request_type
+from pairforge.models import ModelKind
 from pairforge.pipeline.faults import Faults, in_recipe_terms
 from pairforge.pipeline.stage_table import Draft, reference_in
 
@@ -74,16 +75,16 @@ def check_models(made: Draft, faults: Faults) -> None:
     for name, role in made.step.models.items():
         if not made.valid or not role.needed(made.options):
             continue
-        default = (ModelRequest(name=role.default),) if role.default else ()
+        default = (request_type(role.kind)(name=role.default),) if role.default else ()
         for request in made.models.get(name, default):
             if reference_in(request.name) is None and not _is_unfilled(request.name):
                 _check_model(f"{made.place}: {role.flag}", request, role.kind, faults)
 
 
-def _check_model(place: str, request: ModelRequest, kind: ModelKind, faults: Faults) -> None:
-    from pairforge.model_files import resolve  # noqa: PLC0415 - not every recipe names a model
+def _check_model(place: str, request: AnyRequest, kind: ModelKind, faults: Faults) -> None:
+    from pairforge.generator_files import find_model  # noqa: PLC0415 - not every recipe names a model
 
     try:
-        resolve(request, kind)
+        find_model(request, kind)
     except PairforgeError as error:
         faults.add(place, in_recipe_terms(str(error)))

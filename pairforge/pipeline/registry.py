@@ -40,6 +40,22 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         ),
         "pair-texts": Entry("pairforge.steps.pair_texts", "Make pairs of plain texts, without labels."),
         "mine-negatives": Entry("pairforge.steps.mine_negatives", "Give each pair texts that are near but no answer."),
+        "generate-negatives": Entry(
+            "pairforge.steps.generate_negatives", "Let a language model write hard negatives, and verify each."
+        ),
+        "generate-queries": Entry(
+            "pairforge.steps.generate_queries", "Let a language model write queries that find their document."
+        ),
+        "generate-paraphrases": Entry(
+            "pairforge.steps.generate_paraphrases", "Let a language model say texts in other words, for positives."
+        ),
+        "generate-nli": Entry(
+            "pairforge.steps.generate_nli", "Let a language model write what follows from texts, may be, or cannot be."
+        ),
+        "generate-sts": Entry(
+            "pairforge.steps.generate_sts", "Let a language model write sentences of a wanted similarity to texts."
+        ),
+        "judge": Entry("pairforge.steps.judge", "Let a language model judge pairs, or the negatives of a corpus."),
         "sweep-negatives": Entry(
             "pairforge.steps.sweep_negatives", "Tabulate what settings of mine-negatives give, and their false share."
         ),

@@ -134,6 +134,7 @@ def run(
     overwrite: bool = False,
     progress: Progress = silent,
     part_rows: int = PART_ROWS,
+    say: Callable[[str], None] = lambda sentence: None,
     before: Callable[[RecipeStage], None] = lambda stage: None,
     after: Callable[[StageReport], None] = lambda report: None,
 ) -> list[StageReport]:
@@ -150,6 +151,7 @@ def run(
         overwrite: Whether outputs of other making may be replaced.
         progress: Shows how far the work is.
         part_rows: Rows in one part, for steps whose rows are independent.
+        say: Told what a step has to say before it works.
         before: Called with each stage as its turn comes.
         after: Called with what came of each stage.
 
@@ -171,7 +173,7 @@ def run(
         before(stage)
         with _named(stage):
             outcome = _run_stage(
-                stage, cache or cache_folder(), overwrite=overwrite, progress=progress, part_rows=part_rows
+                stage, cache or cache_folder(), overwrite=overwrite, progress=progress, say=say, part_rows=part_rows
             )
         reports.append(StageReport(stage.name, stage.stage.step.name, outcome))
         after(reports[-1])
@@ -212,9 +214,19 @@ def _refuse_foreign(stages: Iterable[RecipeStage]) -> None:
             )
 
 
-def _run_stage(stage: RecipeStage, cache: Path, *, overwrite: bool, progress: Progress, part_rows: int) -> Outcome:
+def _run_stage(
+    stage: RecipeStage,
+    cache: Path,
+    *,
+    overwrite: bool,
+    progress: Progress,
+    say: Callable[[str], None],
+    part_rows: int,
+) -> Outcome:
     own = not check_stage(stage.stage, cache=cache).unaccounted
-    return run_stage(stage.stage, cache=cache, overwrite=overwrite or own, progress=progress, part_rows=part_rows)
+    return run_stage(
+        stage.stage, cache=cache, overwrite=overwrite or own, progress=progress, say=say, part_rows=part_rows
+    )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pairforge.errors import OptionsError
 from pairforge.execution.stage import FileInput
 from pairforge.execution.step import Artifact, Input, ModelRole, Output, Step, StepOptions
-from pairforge.models import ModelRequest
+from pairforge.generators import AnyRequest, request_type
 from pairforge.pipeline.faults import Faults, validated
 from pairforge.pipeline.registry import Entry, load_step, nearest_names
 
@@ -53,7 +53,7 @@ class Draft:
     options: StepOptions
     wanted: Mapping[str, Input]
     inputs: Mapping[str, FileInput]
-    models: Mapping[str, tuple[ModelRequest, ...]]
+    models: Mapping[str, tuple[AnyRequest, ...]]
     valid: bool = True
 
     @property
@@ -175,13 +175,14 @@ def _input(role: str, wanted: Input, value: Any, place: str, faults: Faults) -> 
     return FileInput(tuple(table.source), table.columns, table.score_scale)
 
 
-def _models(role: ModelRole, value: Any, place: str, faults: Faults) -> tuple[ModelRequest, ...] | None:
+def _models(role: ModelRole, value: Any, place: str, faults: Faults) -> tuple[AnyRequest, ...] | None:
     where = f"{place}: {role.flag}"
     items = value if isinstance(value, list) else [value]
     if not items or (len(items) > 1 and not role.many):
         faults.add(where, f"takes {'at least one model' if role.many else 'one model'}, but {len(items)} are given.")
     found = [
-        validated(ModelRequest, item if isinstance(item, dict) else {"name": item}, where, faults) for item in items
+        validated(request_type(role.kind), item if isinstance(item, dict) else {"name": item}, where, faults)
+        for item in items
     ]
     return tuple(request for request in found if request is not None) or None
 
@@ -193,7 +194,7 @@ def _check_complete(made: Draft, table: Mapping[str, Any], faults: Faults) -> No
             faults.add(made.place, f"input '{role}' is missing ({_phrase(wanted.help)}).")
     for model in made.step.models.values() if made.valid else ():
         needed = model.needed(made.options)
-        if needed and model.default is None and model.flag not in table:
+        if needed and model.default is None and not model.optional and model.flag not in table:
             faults.add(made.place, f"'{model.flag}' is missing ({_phrase(model.help)}).")
         if not needed and model.flag in table:
             faults.add(made.place, f"'{model.flag}' is given, but with these options {made.step.name} uses none.")

@@ -34,6 +34,7 @@ TEXTS = _lines({"text": "one"})
 TWO_TEXTS = _lines({"text": "one cat"}, {"text": "two dogs"})
 SCORED = _parquet({"sentence1": ["a", "b", "c"], "sentence2": ["d", "e", "f"], "score": [0.1, 0.5, 0.9]})
 
+WRITER = "--generator openai:small --base-url http://127.0.0.1:9/v1"
 LISTS = _parquet({"query": ["a"], "documents": [["b", "c"]]})
 
 
@@ -224,6 +225,32 @@ TABLE = [
     Wrong("gold out of range", "score-pairs sts.parquet --model all-MiniLM-L6-v2",
           ("sts.parquet", "'score'", "-3", "Shift and scale"),
           {"sts.parquet": _parquet({"sentence1": ["a"], "sentence2": ["b"], "score": [-3.0]})}),
+    Wrong("no language model named", "generate-negatives pairs.parquet", ("--generator",),
+          {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("a language model of no engine", "generate-negatives pairs.parquet --generator gpt",
+          ("'gpt'", "vllm:MODEL or openai:MODEL"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("a prompt with an unknown field", f"generate-negatives pairs.parquet {WRITER} --prompt mine.md",
+          ("mine.md", "{{ passage }}", "positive", "Use these alone"),
+          {"pairs.parquet": PAIRS, "mine.md": b"# User\n{{ passage }}\n"}, USAGE),
+    Wrong("a prompt that is no template", f"judge pairs.parquet {WRITER} --prompt mine.md",
+          ("mine.md", "line 2", "Jinja"), {"pairs.parquet": PAIRS, "mine.md": b"# User\n{{ first }\n"}, USAGE),
+    Wrong("a prompt that is not there", f"generate-sts texts.jsonl {WRITER} --prompt no.md", ("no.md", "no such file"),
+          {"texts.jsonl": TWO_TEXTS}),
+    Wrong("examples of another shape", f"generate-queries texts.jsonl {WRITER} --round-trip bm25 --examples e.jsonl",
+          ("e.jsonl", "'anchor'"), {"texts.jsonl": TWO_TEXTS, "e.jsonl": TEXTS}),
+    Wrong("fewer negatives in a tuple", f"generate-negatives pairs.parquet {WRITER} --too-few keep",
+          ("--too-few keep", "--output-format triplet"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("a bound without its cross-encoder", f"generate-negatives pairs.parquet {WRITER} --score-margin 0.1",
+          ("generate-negatives", "--scorer"), {"pairs.parquet": PAIRS}),
+    Wrong("an unknown kind", f"generate-negatives pairs.parquet {WRITER} --kind opposite",
+          ("--kind", "contradiction", "'opposite'"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("a judge without negatives to mask", f"judge pairs.parquet {WRITER} --policy mask",
+          ("pairs.parquet", "no negatives", "Choose keep or drop"), {"pairs.parquet": PAIRS}),
+    Wrong("a grade beyond the scale", f"judge pairs.parquet {WRITER} --scale yes-no --threshold 2",
+          ("threshold 2", "--scale yes-no", "lower"), {"pairs.parquet": PAIRS}, USAGE),
+    Wrong("null texts for a writer", f"generate-nli texts.jsonl {WRITER}",
+          ("texts.jsonl", "'text'", "null in 1 of 2 rows"),
+          {"texts.jsonl": _lines({"text": "one cat"}, {"text": None})}),
     Wrong("no task", "evaluate all-MiniLM-L6-v2", ("--task",), code=USAGE),
     Wrong("unknown task", "evaluate all-MiniLM-L6-v2 --task stsbench", ("--task", "'stsbench'", "sts:FILE"),
           code=USAGE),

@@ -248,8 +248,8 @@ def test_folders_without_shards_or_with_mixed_ones_are_refused(tmp_path: Path) -
 def test_a_source_is_checked_without_being_read(tmp_path: Path) -> None:
     (tmp_path / "broken.jsonl").write_text("{")
     source_exists(str(tmp_path / "broken.jsonl"))
-    for name in ("missing.jsonl", "notes.txt"):
-        (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "empty.jsonl").write_text("")
+    for name in ("missing.jsonl", "empty.jsonl"):
         with pytest.raises(FileError):
             source_exists(str(tmp_path / name))
 

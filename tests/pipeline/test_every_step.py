@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,12 +13,14 @@ import polars as pl
 import pytest
 
 from pairforge.cache import cache_folder
+from pairforge.engines.loading import load
 from pairforge.execution.manifest import read_manifest
-from pairforge.execution.stage import FileInput, Stage, check_stage, run_stage
+from pairforge.execution.stage import FileInput, Outcome, Stage, check_stage, run_stage
 from pairforge.execution.step import Artifact, Step
 from pairforge.files import digest_path, read_frame
-from pairforge.models import ModelRequest
+from pairforge.generators import FoundModel, GeneratorSpec, request_type
 from pairforge.pipeline.registry import STEPS, load_step
+from tests.fakes import ScriptedGenerator
 from tests.tiny_models import save_cross_encoder
 
 ROWS = 12
@@ -50,6 +54,61 @@ class Trial:
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+WRITER = "openai:scripted"
+"""A language model that answers each step's prompt, as its script says."""
+
+
+def digest_in(text: str) -> str:
+    """Eight letters that hang on a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def written_negatives(prompt: str) -> str:
+    texts = [f"wrong {digest_in(f'{number} {prompt}')}" for number in range(3)]
+    return json.dumps({"negatives": [{"kind": "contradiction", "text": text} for text in texts]})
+
+
+def verdict(prompt: str) -> str:
+    return json.dumps({"reason": "so", "grade": int(digest_in(prompt), 16) % 4, "sure": "7" not in prompt})
+
+
+def written_queries(prompt: str) -> str:
+    document = prompt.split("\n")[2]
+    texts = [f"what is {document.split()[1]}", f"{digest_in(prompt)} {document.split()[1]}"]
+    return json.dumps({"queries": [{"kind": "keyword", "text": text} for text in texts]})
+
+
+def _written(field: str, kinds: tuple[str, ...]) -> Callable[[str], str]:
+    def script(prompt: str) -> str:
+        texts = [{"kind": kind, "text": f"{digest_in(kind + prompt)} and so on"} for kind in kinds]
+        return json.dumps({field: texts})
+
+    return script
+
+
+SCRIPTS: Mapping[str, Callable[[str], str]] = {
+    "generate-paraphrases": _written("paraphrases", ("", " ")),
+    "generate-nli": _written("hypotheses", ("neutral", "entailed", "contradicted")),
+    "generate-sts": _written("sentences", ("5", "2")),
+    "generate-negatives": written_negatives,
+    "generate-queries": written_queries,
+    "judge": verdict,
+}
+
+
+def loading(name: str) -> Callable[[FoundModel], object]:
+    """Loads models, and the scripted one of a step in the place of any language model."""
+
+    def loaded(spec: FoundModel) -> object:
+        return ScriptedGenerator(SCRIPTS[name]) if isinstance(spec, GeneratorSpec) else load(spec)
+
+    return loaded
+
+
+def run_trial(stage: Stage, **means: Any) -> Outcome:
+    return run_stage(stage, cache=cache_folder(), load=loading(stage.step.name), **means)
+
+
 def beside(model: str, name: str) -> str:
     """Another model that the tests made, in the same folder."""
     return str(Path(model).with_name(name))
@@ -63,6 +122,28 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "add-noise": lambda folder, model: Trial({"noise": ("swap", "delete"), "copies": 2}, {"texts": PLAIN}),
     "pair-texts": lambda folder, model: Trial(
         {"by": "nearest", "min_similarity": -1}, {"texts": PLAIN}, {"encoder": (model,)}
+    ),
+    "generate-negatives": lambda folder, model: Trial(
+        {"num_negatives": 2, "max_similarity": 1.0, "limit": 10},
+        {"pairs": PAIRS},
+        {"generator": (WRITER,), "encoder": (model,)},
+    ),
+    "generate-queries": lambda folder, model: Trial(
+        {"num_queries": 2, "top_k": 6}, {"documents": PLAIN}, {"generator": (WRITER,), "encoder": (model,)}
+    ),
+    "generate-paraphrases": lambda folder, model: Trial(
+        {"num_paraphrases": 2, "min_similarity": -1}, {"texts": PLAIN}, {"generator": (WRITER,), "encoder": (model,)}
+    ),
+    "generate-nli": lambda folder, model: Trial({}, {"premises": PLAIN}, {"generator": (WRITER,)}),
+    "generate-sts": lambda folder, model: Trial({"grade": ("2", "5")}, {"texts": PLAIN}, {"generator": (WRITER,)}),
+    "judge": lambda folder, model: Trial(
+        {"policy": "relabel"},
+        {
+            "corpus": TRIPLETS.with_columns(negative_1="negative", negative_2=pl.lit("other ") + pl.col("anchor")).drop(
+                "negative"
+            )
+        },
+        {"generator": (WRITER,), "second_generator": (WRITER,), "scorer": (beside(model, "cross-encoder"),)},
     ),
     "sweep-negatives": lambda folder, model: Trial(
         {"num_negatives": 2, "min_rank": (1, 4), "clusters": ("none", 2), "label_column": "source"},
@@ -122,7 +203,10 @@ def make(tmp_path: Path, model: str) -> Callable[[str, str], Stage]:
             step,
             options,
             {role: FileInput((str(tmp_path / f"{role}.parquet"),)) for role in trial.frames},
-            {role: tuple(ModelRequest(name=named) for named in names) for role, names in trial.models.items()},
+            {
+                role: tuple(request_type(step.models[role].kind)(name=named) for named in names)
+                for role, names in trial.models.items()
+            },
             {main: tmp_path / f"{out}{suffix}"},
         )
 
@@ -150,7 +234,7 @@ def test_record_agrees_with_the_registry_and_describes_every_option(name: str) -
 @pytest.mark.parametrize("name", STEPS)
 def test_output_meets_its_contract_and_is_accounted_for(name: str, make: Callable[..., Stage]) -> None:
     stage = make(name)
-    outcome = run_stage(stage, cache=cache_folder())
+    outcome = run_trial(stage)
     for output, made in stage.step.outputs(stage.options).items():
         path = outcome.outputs[output]
         assert path.exists()
@@ -165,15 +249,15 @@ def test_output_meets_its_contract_and_is_accounted_for(name: str, make: Callabl
 def test_same_input_options_and_seed_give_the_same_bytes(name: str, make: Callable[..., Stage]) -> None:
     first, second = make(name, "first"), make(name, "second")
     for stage in (first, second):
-        run_stage(stage, cache=cache_folder())
+        run_trial(stage)
     assert digest_path(main_path(first)) == digest_path(main_path(second))
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_unchanged_stage_does_nothing(name: str, make: Callable[..., Stage]) -> None:
-    run_stage(make(name), cache=cache_folder())
+    run_trial(make(name))
     before = main_path(make(name)).stat().st_mtime_ns
-    assert run_stage(make(name), cache=cache_folder()).status == "up to date"
+    assert run_trial(make(name)).status == "up to date"
     assert main_path(make(name)).stat().st_mtime_ns == before
 
 
@@ -184,14 +268,29 @@ ROW_WISE = [name for name in STEPS if load_step(name).row_wise is not None]
 @pytest.mark.parametrize("name", ROW_WISE)
 def test_part_size_never_changes_a_byte(name: str, part_rows: int, make: Callable[..., Stage]) -> None:
     whole, parts = make(name, "whole"), make(name, "parts")
-    run_stage(whole, cache=cache_folder(), part_rows=ROWS)
-    run_stage(parts, cache=cache_folder(), part_rows=part_rows)
+    run_trial(whole, part_rows=ROWS)
+    run_trial(parts, part_rows=part_rows)
     assert main_path(whole).read_bytes() == main_path(parts).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["convert-nli", "add-noise", "pair-texts", "mine-negatives", "decontaminate"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "convert-nli",
+        "add-noise",
+        "pair-texts",
+        "mine-negatives",
+        "generate-negatives",
+        "generate-queries",
+        "generate-paraphrases",
+        "generate-nli",
+        "generate-sts",
+        "judge",
+        "decontaminate",
+    ],
+)
 def test_extra_columns_travel_along(name: str, make: Callable[..., Stage]) -> None:
-    assert "source" in read_frame(run_stage(make(name), cache=cache_folder()).outputs["corpus"]).columns
+    assert "source" in read_frame(run_trial(make(name)).outputs["corpus"]).columns
 
 
 def test_a_record_that_uses_one_name_for_two_things_is_refused() -> None:

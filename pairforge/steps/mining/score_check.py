@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ from pairforge.engines.search import Doubles
 from pairforge.errors import OptionsError
 from pairforge.execution.step import StepContext
 from pairforge.models import PairScorer, TextPair
-from pairforge.progress import Progress
+from pairforge.progress import Advance, Progress
 from pairforge.steps.forbidden_rows import Rows
 from pairforge.steps.mining.collection import Collection
 from pairforge.steps.mining.options import MineNegativesOptions
@@ -102,7 +102,7 @@ def one_bar(progress: Progress) -> Iterator[Progress]:
     with progress("reading", 0, "pairs") as advance:
 
         @contextmanager
-        def shared(label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        def shared(label: str, total: int, unit: str) -> Iterator[Advance]:
             yield advance
 
         yield shared

@@ -1,0 +1,52 @@
+"""What vLLM says when it fails, in one sentence with a mend."""
+
+from __future__ import annotations
+
+import re
+
+from pairforge.errors import ModelError
+from pairforge.generators import GeneratorSpec
+
+_SAID = re.compile(r"^(?:\(.*?\) )?(?:\w+ \S+ \S+ \[\S+\] )?[\w.]*(?:Error|Exception): (?P<what>.+)$", re.MULTILINE)
+_ELSEWHERE = re.compile("Engine core initialization failed|EngineCore encountered an issue")
+_MENDS = (
+    (
+        re.compile(r"memory|KV cache|cache blocks", re.IGNORECASE),
+        "has too little memory for it",
+        "Lower --context-length, change --gpu-memory (VLLM_CPU_KVCACHE_SPACE on a CPU), spread it with "
+        "--tensor-parallel, or name a smaller or quantised model.",
+    ),
+    (re.compile(r"quantization", re.IGNORECASE), "cannot use that quantisation", "Change or leave out --quantization."),
+    (re.compile(r"max_model_len|maximum.*length", re.IGNORECASE), "cannot use that context", "Lower --context-length."),
+    (re.compile(r"architecture", re.IGNORECASE), "does not know such a model", "Name a causal language model."),
+    (re.compile(r"lora", re.IGNORECASE), "cannot use the adapter", "Name one that was made for this model."),
+)
+
+
+def vllm_fault(spec: GeneratorSpec, what: str, error: Exception, words: str) -> ModelError:
+    """The error to raise where vLLM failed.
+
+    Args:
+        spec: The model.
+        what: What vLLM could not do, where nothing better is known ("cannot load it").
+        error: What vLLM raised.
+        words: What it and its processes printed; where a process of its own failed, only there it says why.
+    """
+    said = one_line(error)
+    if _ELSEWHERE.search(said):
+        causes = [cause["what"] for cause in _SAID.finditer(words)]
+        said = next((cause for cause in causes if not _ELSEWHERE.search(cause)), said)
+        error.add_note(f"vLLM's own words:\n{words}")
+    known = ((better, mend) for pattern, better, mend in _MENDS if pattern.search(said))
+    what, mend = next(known, (what, "--debug shows more."))
+    return ModelError(f"{spec.name}: vLLM {what} ({_shortened(said)}). {mend}")
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in one line without a full stop."""
+    return " ".join((str(error) or type(error).__name__).split()).rstrip(".")
+
+
+def _shortened(said: str, most: int = 300) -> str:
+    told = " ".join(said.split()).rstrip(".")
+    return told if len(told) <= most else f"{told[:most]} …"

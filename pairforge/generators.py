@@ -1,0 +1,230 @@
+"""What a language model is to the rest of the house: what it is asked, what it answers, and who it is.
+
+Steps see it through `TextGenerator` alone. Two engines stand behind it: vLLM in this process, and any server that
+speaks OpenAI's protocol.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pairforge.errors import OptionsError
+from pairforge.models import ModelKind, ModelRequest, ModelSpec
+
+Engine = Literal["vllm", "openai"]
+ENGINES: tuple[Engine, ...] = ("vllm", "openai")
+
+Schema = Mapping[str, Any]
+"""A JSON schema that an answer has to fit."""
+
+LONGEST_ANSWER = 200_000
+"""Characters of an answer that are read; an engine cuts a longer one behind the next character."""
+
+_IDENTIFYING = (
+    "dtype", "quantization", "context_length", "lora", "thinking", "temperature", "top_p", "max_tokens",
+    "trust_remote_code",
+)  # fmt: skip
+
+
+class GeneratorRequest(BaseModel):
+    """The language model that a user asks for, and how it is to be used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[
+        str, Field(description="vllm:MODEL (a folder or hub name) or openai:MODEL (as its server calls it).")
+    ]
+    base_url: Annotated[
+        str | None,
+        Field(min_length=1, description="Address of the server, as http://127.0.0.1:8000/v1; OPENAI_BASE_URL if not "
+                                        "given."),
+    ] = None  # fmt: skip
+    temperature: Annotated[float, Field(ge=0, le=2, description="Randomness of answers; with 0 the likeliest.")] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1, description="Share of the likeliest tokens that are drawn from.")] = 1.0
+    max_tokens: Annotated[int, Field(ge=1, description="Tokens of an answer at most.")] = 512
+    thinking: Annotated[
+        bool | None, Field(description="Let a model think first that can; its template's default if not given.")
+    ] = None
+    concurrency: Annotated[int, Field(ge=1, description="Requests that a server works on at a time.")] = 16
+    max_retries: Annotated[
+        int, Field(ge=0, description="Times a request is sent again after a timeout, a 429 or a 5xx of a server.")
+    ] = 5
+    timeout: Annotated[float, Field(gt=0, description="Seconds to wait for one answer of a server.")] = 120.0
+    tensor_parallel: Annotated[int, Field(ge=1, description="GPUs that vLLM spreads the model over.")] = 1
+    gpu_memory: Annotated[float, Field(gt=0, le=1, description="Share of a GPU's memory that vLLM takes.")] = 0.9
+    quantization: Annotated[str | None, Field(min_length=1, description="vLLM's name of a quantisation.")] = None
+    context_length: Annotated[
+        int | None, Field(ge=16, description="Tokens of prompt and answer together; the model's own if not given.")
+    ] = None
+    lora: Annotated[str | None, Field(min_length=1, description="Folder of a LoRA adapter for vLLM.")] = None
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], Field(description="Precision of vLLM's weights.")
+    ] = "auto"
+    revision: Annotated[str | None, Field(description="Hub revision (branch, tag or commit).")] = None
+    trust_remote_code: Annotated[bool, Field(description="Run Python code that comes with the model.")] = False
+    input_price: Annotated[
+        float | None, Field(ge=0, description="Price of a million prompt tokens, for the estimate of the cost.")
+    ] = None
+    output_price: Annotated[
+        float | None, Field(ge=0, description="Price of a million tokens of answers, for the estimate of the cost.")
+    ] = None
+
+    @field_validator("name")
+    @classmethod
+    def _names_an_engine(cls, name: str) -> str:
+        engine, _, model = name.partition(":")
+        if engine not in ENGINES or not model:
+            raise OptionsError(f"'{name}' names no generator. Write vllm:MODEL or openai:MODEL.")
+        return name
+
+    @property
+    def engine(self) -> Engine:
+        """Which engine answers."""
+        return "vllm" if self.name.startswith("vllm:") else "openai"
+
+    @property
+    def model(self) -> str:
+        """The model, as its engine calls it."""
+        return self.name.partition(":")[2]
+
+
+NOT_IN_ANSWERS = tuple(name for name in GeneratorRequest.model_fields if name not in _IDENTIFYING)
+"""The settings of a request that do not decide an answer, once the model is known."""
+
+
+class GeneratorSpec(BaseModel):
+    """A language model that was found.
+
+    Args:
+        request: What was asked for.
+        digest: SHA-256 over the model's files; of its name and address where only a server knows it.
+        path: The folder of its files; None for a server.
+        source: Where it was found.
+        base_url: The server's address; None for vLLM.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    request: GeneratorRequest
+    digest: str
+    path: Path | None = None
+    source: Literal["folder", "hub cache", "embedded", "hub", "server"] = "folder"
+    base_url: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name it was asked for by."""
+        return self.request.name
+
+    @property
+    def kind(self) -> ModelKind:
+        """What it is used as."""
+        return ModelKind.GENERATOR
+
+    @property
+    def identity(self) -> str:
+        """Digest of everything that decides an answer but the question: model and sampling."""
+        settings = self.request.model_dump(mode="json", include={*_IDENTIFYING})
+        return digest_of([self.digest, self.request.engine, settings])
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question to a language model.
+
+    Args:
+        messages: The chat so far.
+        seed: Of the draws of its answer.
+    """
+
+    messages: tuple[Message, ...]
+    seed: int
+
+    def key(self, schema: Schema | None) -> str:
+        """SHA-256 of all that a model is told."""
+        chat = [[message.role, message.text] for message in self.messages]
+        return digest_of([chat, self.seed, schema])
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model answered.
+
+    Args:
+        text: The answer.
+        whole: Whether it came to its own end, not to the limit of tokens.
+        prompt_tokens: Tokens of the question.
+        output_tokens: Tokens of the answer.
+    """
+
+    text: str
+    whole: bool = True
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class NoReply:
+    """A question that got no answer; it is asked anew by the next run.
+
+    Args:
+        reason: Why, as a reason for dropping a row ("the prompt does not fit the context").
+    """
+
+    reason: str
+
+
+Answer = Reply | NoReply
+
+AnyRequest = ModelRequest | GeneratorRequest
+"""What a user may ask for in the place of a model."""
+
+FoundModel = ModelSpec | GeneratorSpec
+"""What is found for it."""
+
+
+def request_type(kind: ModelKind) -> type[AnyRequest]:
+    """How a model of this kind is asked for."""
+    return GeneratorRequest if kind is ModelKind.GENERATOR else ModelRequest
+
+
+@runtime_checkable
+class TextGenerator(Protocol):
+    """Answers questions (a language model)."""
+
+    @property
+    def spec(self) -> GeneratorSpec:
+        """The identity under which answers may be kept."""
+        ...
+
+    def prompt_tokens(self, asks: Sequence[Ask]) -> list[int]:
+        """Tokens of each question; an estimate where only a server could count them."""
+        ...
+
+    def answers(self, asks: Sequence[Ask], schema: Schema | None) -> Iterator[tuple[int, Answer]]:
+        """An answer to each question with its place, as they come, in any order; JSON if a schema is given.
+
+        Raises:
+            ModelError: nothing more can be asked: the server cannot be reached, refuses the key or has no such model.
+        """
+        ...
+
+
+def digest_of(parts: Any) -> str:
+    """SHA-256 of JSON."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,1 @@
+"""The one way from rows to prompts to verified answers that all generating steps share."""
