@@ -167,6 +167,7 @@ def verify_augmentation(
         options=planned.options,
         reading=reading_of(planned.options),
         cache=cache or cache_folder(),
+        teacher_score=teacher_score(planned),
         progress=progress,
     )
     write_json(verified.model_dump(mode="json"), planned.recipe.output / "verification.json")

@@ -65,6 +65,7 @@ def verify(
     options: AugmentOptions,
     reading: FileInput,
     cache: Path,
+    teacher_score: float | None = None,
     progress: Progress = silent,
 ) -> Verification:
     """Train students on each corpus and say how far silver takes them.
@@ -77,6 +78,7 @@ def verify(
         options: Students and budget.
         reading: How the files of scored pairs are read.
         cache: The folder of the caches that all commands share.
+        teacher_score: How well the teacher ranks dev, if it is known.
         progress: Shows students trained.
 
     Raises:
@@ -96,7 +98,7 @@ def verify(
     )
     contestants = _contestants(gold, augmented, folder, options, reading)
     standings = compare(contestants, contest, baseline=GOLD, progress=progress)
-    told = findings({standing.name: standing for standing in standings}, list(judges)[1:])
+    told = findings({standing.name: standing for standing in standings}, list(judges)[1:], teacher_score)
     return Verification(student=options.student, standings=tuple(standings), findings=tuple(told))
 
 
@@ -186,15 +188,22 @@ def _contestants(
     return [*found, Contestant(TRUTH, folder / "true.parquet", true.height, steps)]
 
 
-def findings(standings: Mapping[str, Standing], judges: Sequence[str]) -> list[str]:
+def findings(standings: Mapping[str, Standing], judges: Sequence[str], teacher_score: float | None = None) -> list[str]:
     """What the table means, in sentences.
 
     Args:
         standings: Name → what came of a corpus.
         judges: Those that are reported.
+        teacher_score: How well the teacher ranks dev, if it is known.
     """
     silver, gold, plainly = standings[SILVER], standings[GOLD], standings[GOLD_PLAINLY]
     found = []
+    before = standings[UNTRAINED].scores[DEV].mean
+    if teacher_score is not None and before > teacher_score:
+        found.append(
+            f"dev: the student ranks it better untrained ({before:.3f}) than the teacher does ({teacher_score:.3f}): "
+            "such a teacher has little to teach it. Give more gold or a better --teacher, or train on gold alone."
+        )
     for judge in judges:
         ahead = silver.scores[judge].ahead
         found.append(f"{judge}: silver adds {shown_difference(ahead)} to gold alone, both at {gold.steps:,} steps.")

@@ -14,6 +14,7 @@ from pairforge.pipeline.augment_verify import (
     GOLD_PLAINLY,
     SILVER,
     TRUTH,
+    UNTRAINED,
     Verification,
     findings,
     judges_of,
@@ -126,16 +127,21 @@ def test_rates_suit_the_student(student: str) -> None:
 
 def test_findings_say_what_steps_alone_would_have_done() -> None:
     def standing(name: str, score: float, steps: int, ahead: Estimate | None = None) -> Standing:
-        scores = {"test": Scores(by_seed=(score, score), ahead=ahead)}
+        scores = {"dev": Scores(by_seed=(score, score)), "test": Scores(by_seed=(score, score), ahead=ahead)}
         return Standing(name=name, rows=10, steps=steps, rate=0.1, scores=scores)
 
     standings = [
-        standing(GOLD_PLAINLY, 0.60, 30), standing(GOLD, 0.70, 300),
+        standing(UNTRAINED, 0.50, 0), standing(GOLD_PLAINLY, 0.60, 30), standing(GOLD, 0.70, 300),
         standing(SILVER, 0.72, 300, Estimate(0.02, -0.01, 0.05)), standing(TRUTH, 0.75, 300),
     ]  # fmt: skip
-    assert list(findings({found.name: found for found in standings}, ["test"])) == [
+    named = {found.name: found for found in standings}
+    told = findings(named, ["test"], teacher_score=0.5)
+    assert told == [
         "test: silver adds +0.0200 (-0.0100 to +0.0500, unclear) to gold alone, both at 300 steps.",
         "test: compared plainly, as many epochs of each (30 steps of gold alone), it would seem to add +0.1200; what "
         "that is more is the steps, not the silver.",
         "test: gold and silver reach 96.0% of what all true labels give.",
     ]
+    weaker, *others = findings(named, ["test"], teacher_score=0.45)
+    assert "the student ranks it better untrained (0.500) than the teacher does (0.450)" in weaker
+    assert others == told
