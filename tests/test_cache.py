@@ -50,7 +50,7 @@ def test_clearing_everything_deletes_nothing_that_is_unknown(folder: Path) -> No
 
 
 def test_an_unknown_section_is_refused(folder: Path) -> None:
-    with pytest.raises(OptionsError, match=r"no section 'letters' \(known: vectors, scores, digests"):
+    with pytest.raises(OptionsError, match=r"no section 'letters' \(known: vectors, scores, answers, digests"):
         clear_cache(folder, "letters")
     assert (folder / "letters" / "x").exists()
 
