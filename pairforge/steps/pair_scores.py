@@ -54,6 +54,24 @@ class HeadOptions(OutputOptions):
     ] = "auto"
 
 
+class ScoreBoundOptions(HeadOptions):
+    """Options of a step whose negatives a cross-encoder may refuse."""
+
+    max_score: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Greatest score in [0, 1] that the cross-encoder of --scorer gives a negative."),
+    ] = None
+    score_margin: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Score by which a negative must lie below the positive, by that cross-encoder."),
+    ] = None
+
+    @property
+    def needs_scorer(self) -> bool:
+        """Whether a cross-encoder reads negatives."""
+        return self.max_score is not None or self.score_margin is not None
+
+
 @dataclass(frozen=True)
 class Head:
     """How a model's outputs are read.

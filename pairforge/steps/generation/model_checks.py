@@ -21,7 +21,7 @@ from pairforge.engines.vectors import VectorStore
 from pairforge.errors import OptionsError
 from pairforge.execution.step import ModelRole, StepContext, StepOptions
 from pairforge.models import Encoder, ModelKind, PairScorer, Side
-from pairforge.steps.pair_scores import Head, HeadOptions, choose_head, pair_scores
+from pairforge.steps.pair_scores import Head, ScoreBoundOptions, choose_head, pair_scores
 
 Item = TypeVar("Item")
 
@@ -50,22 +50,8 @@ class SimilarityCheckOptions(StepOptions):
         return self.min_similarity is not None or self.max_similarity is not None
 
 
-class ModelCheckOptions(SimilarityCheckOptions, HeadOptions):
+class ModelCheckOptions(SimilarityCheckOptions, ScoreBoundOptions):
     """Options of a step whose written negatives an encoder and a cross-encoder look at."""
-
-    max_score: Annotated[
-        float | None,
-        Field(ge=0, le=1, description="Greatest score in [0, 1] that the cross-encoder of --scorer gives a negative."),
-    ] = None
-    score_margin: Annotated[
-        float | None,
-        Field(ge=0, le=1, description="Score by which a negative must lie below the positive, by that cross-encoder."),
-    ] = None
-
-    @property
-    def needs_scorer(self) -> bool:
-        """Whether a cross-encoder reads what was written."""
-        return self.max_score is not None or self.score_margin is not None
 
 
 ENCODER_ROLE = ModelRole(

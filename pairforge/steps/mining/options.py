@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pairforge.errors import OptionsError
 from pairforge.execution.step import SeededOptions
-from pairforge.steps.pair_scores import HeadOptions
+from pairforge.steps.pair_scores import HeadOptions, ScoreBoundOptions
 
 _SEMI_HARD_ONLY = (
     "min_rank",
@@ -95,7 +95,7 @@ class RetrievalOptions(SeededOptions):
         return self
 
 
-class MineNegativesOptions(RetrievalOptions, HeadOptions):
+class MineNegativesOptions(RetrievalOptions, ScoreBoundOptions):
     """Options of mine-negatives."""
 
     num_negatives: NumNegatives = 3
@@ -132,14 +132,6 @@ class MineNegativesOptions(RetrievalOptions, HeadOptions):
             description="The same as a share of the positive's cosine; if not given 0.05, and none for bm25 alone "
             "(0: no such margin).",
         ),
-    ] = None
-    max_score: Annotated[
-        float | None,
-        Field(ge=0, le=1, description="Greatest score in [0, 1] that the cross-encoder of --scorer gives a negative."),
-    ] = None
-    score_margin: Annotated[
-        float | None,
-        Field(ge=0, le=1, description="Score by which a negative must lie below the positive, by that cross-encoder."),
     ] = None
     band: Annotated[
         tuple[Annotated[str, AfterValidator(_checked_band)], ...],
@@ -240,11 +232,6 @@ class MineNegativesOptions(RetrievalOptions, HeadOptions):
             return False
         bounded = any(getattr(self, name) is not None for name in _COSINE_BOUNDS) or self.margin_share > 0
         return "dense" in self.retriever or bounded or bool(self.band) or self.sampling == "weighted"
-
-    @property
-    def needs_scorer(self) -> bool:
-        """Whether a cross-encoder reads what is chosen."""
-        return self.max_score is not None or self.score_margin is not None
 
     @property
     def depth(self) -> int:
