@@ -37,11 +37,6 @@ class Hypotheses(WrittenTexts):
 
     hypotheses: list[Hypothesis]
 
-    @property
-    def texts(self) -> Sequence[Written]:
-        """The hypotheses."""
-        return self.hypotheses
-
 
 class GenerateNliOptions(GeneratingOptions, TextCheckOptions):
     """Options of generate-nli."""

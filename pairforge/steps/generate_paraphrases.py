@@ -30,11 +30,6 @@ class Paraphrases(WrittenTexts):
 
     paraphrases: list[Written]
 
-    @property
-    def texts(self) -> Sequence[Written]:
-        """The paraphrases."""
-        return self.paraphrases
-
 
 class GenerateParaphrasesOptions(GeneratingOptions, LengthCheckOptions, SimilarityCheckOptions):
     """Options of generate-paraphrases."""

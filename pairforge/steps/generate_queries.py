@@ -49,11 +49,6 @@ class Queries(WrittenTexts):
 
     queries: list[Query]
 
-    @property
-    def texts(self) -> Sequence[Written]:
-        """The queries."""
-        return self.queries
-
 
 class GenerateQueriesOptions(FewShotOptions, TextCheckOptions):
     """Options of generate-queries."""

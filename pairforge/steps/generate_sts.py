@@ -37,11 +37,6 @@ class GradedSentences(WrittenTexts):
 
     sentences: list[GradedSentence]
 
-    @property
-    def texts(self) -> Sequence[Written]:
-        """The sentences."""
-        return self.sentences
-
 
 class GenerateStsOptions(GeneratingOptions, LengthCheckOptions):
     """Options of generate-sts."""

@@ -28,11 +28,6 @@ class Negatives(WrittenTexts):
 
     negatives: list[Negative]
 
-    @property
-    def texts(self) -> Sequence[Written]:
-        """The negatives."""
-        return self.negatives
-
 
 def wish_for(
     row: int, anchor: str, positive: str, others: Sequence[str], *, number: int, kinds: Sequence[Kind]

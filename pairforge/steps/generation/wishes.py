@@ -38,12 +38,14 @@ class Written(BaseModel):
 
 
 class WrittenTexts(BaseModel):
-    """What an answer holds; a step names its list."""
+    """What an answer holds: one list of texts, under the name that a step gives it."""
 
     @property
     def texts(self) -> Sequence[Written]:
         """The texts."""
-        raise NotImplementedError
+        (name,) = type(self).model_fields
+        texts: Sequence[Written] = getattr(self, name)
+        return texts
 
 
 @dataclass
