@@ -33,10 +33,10 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 docs: $(READY)
-	$(BIN)/python -m pairforge.cli.reference docs/commands.md
+	$(BIN)/python -m pairforge.cli.reference docs/commands.md docs/losses.md
 
 docs-check: $(READY)
-	$(BIN)/python -m pairforge.cli.reference --check docs/commands.md
+	$(BIN)/python -m pairforge.cli.reference --check docs/commands.md docs/losses.md
 
 static: lint types imports docs-check
 

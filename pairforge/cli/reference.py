@@ -1,10 +1,10 @@
-"""The tables of docs/commands.md, from the commands themselves: `python -m pairforge.cli.reference FILE [--check]`."""
+"""The pages of docs/ that are made from the code itself: `python -m pairforge.cli.reference FILE… [--check]`."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from pairforge.cli.app import Stub, app
+from pairforge.cli.losses_reference import losses_reference
 from pairforge.cli.step_commands import RUNNING, step_command
 from pairforge.pipeline.registry import STEPS
 
@@ -25,8 +26,8 @@ have the same names in recipes, with underscores.
 """
 
 
-def reference() -> str:
-    """The whole page, as Markdown."""
+def commands_reference() -> str:
+    """The page of all commands, as Markdown."""
     sections = [_INTRODUCTION]
     for name in STEPS:
         command = step_command(name)
@@ -104,20 +105,27 @@ def _escaped(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+PAGES: Mapping[str, Callable[[], str]] = {"commands.md": commands_reference, "losses.md": losses_reference}
+"""File name → what makes the page."""
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or with --check say whether the file is what would be written."""
+    """Write the pages, or with --check say which files are not what would be written."""
     parser = ArgumentParser(prog="python -m pairforge.cli.reference", description=__doc__)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help=f"ends in {' or '.join(PAGES)}")
     parser.add_argument("--check", action="store_true")
     asked = parser.parse_args(arguments)
-    page = reference()
-    if not asked.check:
-        asked.file.write_text(page, encoding="utf-8")
-        return 0
-    if asked.file.is_file() and asked.file.read_text(encoding="utf-8") == page:
-        return 0
-    typer.echo(f"{asked.file} is stale; make docs writes it anew.", err=True)
-    return 1
+    stale = [file for file in asked.files if not _is_fresh(file, PAGES[file.name]())]
+    for file in stale:
+        if asked.check:
+            typer.echo(f"{file} is stale; make docs writes it anew.", err=True)
+        else:
+            file.write_text(PAGES[file.name](), encoding="utf-8")
+    return 1 if asked.check and stale else 0
+
+
+def _is_fresh(file: Path, page: str) -> bool:
+    return file.is_file() and file.read_text(encoding="utf-8") == page
 
 
 if __name__ == "__main__":

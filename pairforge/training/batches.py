@@ -57,12 +57,23 @@ class EpochBatches(DefaultBatchSampler):  # type: ignore[misc] # its base is unt
     Where a cut leaves more batches than that, the last ones are dropped: `left_out` counts their rows in the last
     epoch.
 
+    `begin` is called with the number of each epoch that begins.
+
     sentence-transformers' own samplers go on drawing from one generator, so that an epoch resumed in the middle of
     a run meets another order, and look every row up in the dataset for its texts.
     """
 
-    def __init__(self, dataset: Any, batch_size: int, *, seed: int, cut: Cut = cut_in_order) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int,
+        *,
+        seed: int,
+        cut: Cut = cut_in_order,
+        begin: Callable[[int], None] = lambda epoch: None,
+    ) -> None:
         super().__init__(dataset, batch_size=batch_size, drop_last=False, seed=seed)
+        self._begin = begin
         self.rows = len(dataset)
         self.left_out = 0
         self._cut = cut
@@ -71,6 +82,7 @@ class EpochBatches(DefaultBatchSampler):  # type: ignore[misc] # its base is unt
         return math.ceil(self.rows / int(self.batch_size))
 
     def __iter__(self) -> Iterator[list[int]]:
+        self._begin(self.epoch)
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.rows)
         batches = self._cut(order, self.batch_size)[: len(self)]
         self.left_out = self.rows - sum(map(len, batches))

@@ -10,7 +10,7 @@ import polars as pl
 from pairforge.errors import FrameError, ModelError, OptionsError
 from pairforge.frames import NLI, FrameContract, detect_shape
 from pairforge.training.kinds import BaseKind, TrainedKind
-from pairforge.training.losses import LOSSES, TRAINING_SHAPES, Loss, losses_of
+from pairforge.training.losses import TRAINING_SHAPES, Loss, loss_of, losses_of
 
 
 @dataclass(frozen=True)
@@ -30,49 +30,53 @@ class LossChoice:
         return f"loss {self.loss.name}{why}: it {self.loss.learns}"
 
 
-def choose_loss(corpus: pl.DataFrame, name: str, kind: TrainedKind) -> LossChoice:
+def choose_loss(corpus: pl.DataFrame, name: str, kind: TrainedKind, place: str = "corpus") -> LossChoice:
     """The loss of that full name, or for "auto" the one that suits kind and corpus, and the shape that it reads.
 
     Raises:
         FrameError: the corpus fits no shape of the loss, or no loss of this kind of model.
+        OptionsError: no loss of that name trains this kind of model.
     """
     if name == "auto":
         defaults = {shape: loss for loss in losses_of(kind) for shape in loss.default_for}
         shape = _fitting(corpus, [shape for shape in TRAINING_SHAPES if shape in defaults])
         if shape is None:
-            raise FrameError(_untrainable(corpus, kind, tuple(defaults)))
+            raise FrameError(_untrainable(corpus, kind, tuple(defaults), place))
         return LossChoice(defaults[shape], shape, True)
-    fitting = _fitting(corpus, LOSSES[name].shapes)
+    loss = loss_of(kind, name)
+    if loss is None:
+        raise OptionsError(f"the {name} loss trains no {kind}; change kind or loss.")
+    fitting = _fitting(corpus, loss.shapes)
     if fitting is None:
-        raise FrameError(_unfit(LOSSES[name], corpus))
-    return LossChoice(LOSSES[name], fitting, False)
+        raise FrameError(_unfit(loss, corpus, place))
+    return LossChoice(loss, fitting, False)
 
 
 def _fitting(corpus: pl.DataFrame, shapes: Sequence[FrameContract]) -> FrameContract | None:
     return next((shape for shape in shapes if not shape.missing(corpus.columns)), None)
 
 
-def _untrainable(corpus: pl.DataFrame, kind: TrainedKind, wanted: Sequence[FrameContract]) -> str:
+def _untrainable(corpus: pl.DataFrame, kind: TrainedKind, wanted: Sequence[FrameContract], place: str) -> str:
     mend = {
         TrainedKind.ENCODER: "--kind cross-encoder trains on labelled and scored lists",
         TrainedKind.CROSS_ENCODER: "mine-negatives --output-format labelled-pair gives each pair its negatives",
     }
-    shape = detect_shape(corpus, "corpus", (*wanted, *TRAINING_SHAPES))
-    return f"corpus: has the shape {shape.name}, from which no {kind} can learn; {mend[kind]}."
+    shape = detect_shape(corpus, place, (*wanted, *TRAINING_SHAPES))
+    return f"{place}: has the shape {shape.name}, from which no {kind} can learn; {mend[kind]}."
 
 
-def _unfit(loss: Loss, corpus: pl.DataFrame) -> str:
+def _unfit(loss: Loss, corpus: pl.DataFrame, place: str) -> str:
     wanted = "; ".join(f"{shape.name}: {', '.join(c.shown_name for c in shape.columns)}" for shape in loss.shapes)
     fits = [other.name for other in losses_of(loss.trains) if _fitting(corpus, other.shapes)]
     made = {TrainedKind.ENCODER: "makes pairs and triplets", TrainedKind.CROSS_ENCODER: "--to binary makes labels 0/1"}
     hint = "" if NLI.missing(corpus.columns) else f", and convert-nli {made[loss.trains]} of it"
     return (
-        f"corpus: has the columns {', '.join(corpus.columns)}, but the {loss.name} loss learns from {wanted}; "
+        f"{place}: has the columns {', '.join(corpus.columns)}, but the {loss.name} loss learns from {wanted}; "
         f"losses for this corpus: {', '.join(fits) or 'none'}{hint}."
     )
 
 
-def check_fit(loss: Loss, kind: BaseKind, base_name: str, rows: int, batch_size: int) -> None:
+def check_fit(loss: Loss, kind: BaseKind, base_name: str, *, rows: int, batch_size: int, place: str = "corpus") -> None:
     """Refuse what cannot train.
 
     Raises:
@@ -91,6 +95,6 @@ def check_fit(loss: Loss, kind: BaseKind, base_name: str, rows: int, batch_size:
     if rows < batch_size:
         mend = f"give more rows or --batch-size {rows}" if rows > 1 else "give more rows"
         raise FrameError(
-            f"corpus: has {rows:,} row{'s' * (rows > 1)}, fewer than one batch of {batch_size:,}, which {loss.name} "
+            f"{place}: has {rows:,} row{'s' * (rows > 1)}, fewer than one batch of {batch_size:,}, which {loss.name} "
             f"takes its negatives from; {mend}."
         )

@@ -11,6 +11,11 @@ class TrainedKind(StrEnum):
     ENCODER = "encoder"
     CROSS_ENCODER = "cross-encoder"
 
+    @property
+    def has_vectors(self) -> bool:
+        """Whether a text has vectors of its own."""
+        return self is not TrainedKind.CROSS_ENCODER
+
 
 class BaseKind(StrEnum):
     """How the model that a training starts from reads its tokens."""

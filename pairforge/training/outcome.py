@@ -17,6 +17,7 @@ class TrainingOutcome(BaseModel):
         precision: The arithmetic used.
         learning_rate: The peak.
         steps: Batches trained.
+        first_loss: Mean loss of the first steps.
         final_loss: Mean loss of the last steps.
         dev_scores: Step → score on the dev rows; step 0 is the start.
         best_step: The step whose weights were kept; None without dev rows.
@@ -30,6 +31,7 @@ class TrainingOutcome(BaseModel):
     precision: str
     learning_rate: float
     steps: int
+    first_loss: float
     final_loss: float
     dev_scores: dict[int, float]
     best_step: int | None

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import polars as pl
 
 from pairforge.errors import OptionsError
-from pairforge.frames import FrameContract, training_view
 from pairforge.models import ModelSpec
 from pairforge.training.bases import base_kind
-from pairforge.training.choice import LossChoice, check_fit, choose_loss
+from pairforge.training.choice import check_fit
 from pairforge.training.dev import DevRows, settle_dev
 from pairforge.training.kinds import BaseKind, TrainedKind
+from pairforge.training.lessons import Lesson, settle_lessons
 from pairforge.training.options import TrainOptions
-from pairforge.training.unrolling import unrolled
 
 WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
 """The share of warm-up where none is given; a static model loses by it (60 steps of mnr on NLI: -.003 on STSb)."""
@@ -24,39 +24,54 @@ _SCORES_IN_A_RUN = 10
 
 
 @dataclass(frozen=True)
+class Companions:
+    """Further models that a training uses.
+
+    Args:
+        guide: Tells the batch's false negatives from the others (GIST losses).
+        teacher: Whose vectors are learnt (distillation).
+    """
+
+    guide: ModelSpec | None = None
+    teacher: ModelSpec | None = None
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """One training, settled.
 
     Args:
-        rows: The columns the loss reads, in order.
-        shape: Their shape; another than the loss chose where tuples or lists were unrolled.
+        lessons: What is trained on, and by which losses.
         dev: The rows that choose the best step; None where there are none.
         base: The model to start from.
         base_kind: How that reads its tokens.
-        choice: The loss and the shape it was chosen for.
         options: As the user gave them.
         steps: Batches to train at most.
+        companions: The further models.
     """
 
-    rows: pl.DataFrame
-    shape: FrameContract
+    lessons: tuple[Lesson, ...]
     dev: DevRows | None
     base: ModelSpec
     base_kind: BaseKind
-    choice: LossChoice
     options: TrainOptions
     steps: int
+    companions: Companions = Companions()
 
     @property
     def kind(self) -> TrainedKind:
         """What is trained."""
-        return self.choice.loss.trains
+        return self.options.trained_kind
 
     @property
     def num_labels(self) -> int | None:
-        """Classes told apart; None where there are no classes."""
-        classes = self.choice.loss.num_labels
-        return None if classes is None else classes[self.shape.name]
+        """Classes that the model itself tells apart (a cross-encoder's outputs); None where there are no classes."""
+        return self.lessons[0].num_labels
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of all corpora."""
+        return sum(lesson.rows.height for lesson in self.lessons)
 
     @property
     def max_length(self) -> int | None:
@@ -78,13 +93,12 @@ class TrainingPlan:
 
     @property
     def steps_an_epoch(self) -> int:
-        """Batches that go through the corpus once."""
-        return -(-self.rows.height // self.options.batch_size)
+        """Batches that go through all corpora once."""
+        return _steps_an_epoch(self.lessons, self.options)
 
-    @property
-    def groups_by_length(self) -> bool:
-        """Whether batches are of rows of like length; a static model pads nothing."""
-        return self.options.group_by_length and self.choice.loss.row_by_row and self.base_kind is BaseKind.TRANSFORMER
+    def groups_by_length(self, lesson: Lesson) -> bool:
+        """Whether a corpus' batches are of rows of like length; a static model pads nothing."""
+        return self.options.group_by_length and lesson.loss.row_by_row and self.base_kind is BaseKind.TRANSFORMER
 
     def with_seed(self, seed: int) -> TrainingPlan:
         """The same training with other random draws."""
@@ -92,49 +106,79 @@ class TrainingPlan:
 
 
 def plan_training(
-    corpus: pl.DataFrame, dev: pl.DataFrame | None, base: ModelSpec, options: TrainOptions
+    corpora: Sequence[pl.DataFrame],
+    dev: pl.DataFrame | None,
+    base: ModelSpec,
+    options: TrainOptions,
+    companions: Companions = Companions(),
 ) -> TrainingPlan:
     """Settle a training.
 
     Raises:
-        FrameError: the corpus or the dev rows do not fit, or the corpus does not fill a batch.
-        OptionsError: an option is at odds with the model or the loss.
-        ModelError: this kind of model cannot start from it, or the loss cannot train it.
+        FrameError: a corpus or the dev rows do not fit, or a corpus does not fill a batch.
+        OptionsError: an option is at odds with the model or the losses.
+        ModelError: this kind of model cannot start from it, or a loss cannot train it.
     """
-    kind = TrainedKind(options.kind)
+    kind = options.trained_kind
     of_base = base_kind(base, kind)
-    choice = choose_loss(corpus, options.loss, kind)
-    check_fit(choice.loss, of_base, base.name, corpus.height, options.batch_size)
-    _check_options(options, base, of_base, choice, has_dev=dev is not None)
-    checked = choice.shape.check(corpus, "corpus")
-    rows, shape = _rows(checked, choice)
-    classes = kind is TrainedKind.CROSS_ENCODER and choice.loss.num_labels is not None
+    lessons = settle_lessons(corpora, options)
+    for lesson in lessons:
+        check_fit(
+            lesson.loss,
+            of_base,
+            base.name,
+            rows=lesson.rows.height,
+            batch_size=options.batch_size,
+            place=lesson.name,
+        )
+    _check_options(options, base, of_base, lessons, has_dev=dev is not None)
+    _check_together(lessons, kind)
+    _check_companions(lessons, companions)
+    classes = kind is TrainedKind.CROSS_ENCODER and any(lesson.num_labels for lesson in lessons)
     dev_rows = None if dev is None else settle_dev(dev, kind, tells_classes=classes)
-    steps = options.max_steps or math.ceil(options.epochs * -(-rows.height // options.batch_size))
-    return TrainingPlan(rows, shape, dev_rows, base, of_base, choice, options, steps)
+    steps = options.max_steps or math.ceil(options.epochs * _steps_an_epoch(lessons, options))
+    return TrainingPlan(lessons, dev_rows, base, of_base, options, steps, companions)
 
 
-def _rows(corpus: pl.DataFrame, choice: LossChoice) -> tuple[pl.DataFrame, FrameContract]:
-    if choice.loss.trains is TrainedKind.CROSS_ENCODER:
-        return unrolled(corpus, choice.shape)
-    return training_view(corpus, choice.shape), choice.shape
+def _steps_an_epoch(lessons: Sequence[Lesson], options: TrainOptions) -> int:
+    return sum(lesson.batches(options.batch_size) for lesson in lessons)
+
+
+def _check_companions(lessons: Sequence[Lesson], companions: Companions) -> None:
+    for role in (field.name for field in fields(Companions)):
+        given = getattr(companions, role) is not None
+        asking = [lesson.loss.name for lesson in lessons if role in lesson.loss.models]
+        if asking and not given:
+            raise OptionsError(f"the {asking[0]} loss asks a {role}; name one with --{role}.")
+        if given and not asking:
+            chosen = " and ".join(dict.fromkeys(lesson.loss.name for lesson in lessons))
+            raise OptionsError(f"a {role} is given, but {chosen} asks none; omit it, or name a loss that does.")
+
+
+def _check_together(lessons: Sequence[Lesson], kind: TrainedKind) -> None:
+    if kind is TrainedKind.CROSS_ENCODER and len({lesson.num_labels for lesson in lessons}) > 1:
+        outputs = "; ".join(f"{lesson.name}: {lesson.num_labels or 1}" for lesson in lessons)
+        raise OptionsError(
+            f"the corpora want a cross-encoder of different numbers of outputs ({outputs}); train them one after the "
+            "other, or convert NLI with convert-nli --to binary."
+        )
 
 
 def _check_options(
-    options: TrainOptions, base: ModelSpec, kind: BaseKind, choice: LossChoice, *, has_dev: bool
+    options: TrainOptions, base: ModelSpec, kind: BaseKind, lessons: Sequence[Lesson], *, has_dev: bool
 ) -> None:
-    for option in choice.loss.without_effect(options):
-        raise OptionsError(
-            f"{option} is given, but the {choice.loss.name} loss, chosen for the shape {choice.shape.name}, "
-            f"has no {option}; name a loss that has one with --loss."
+    for option in options.without_effect([lesson.loss for lesson in lessons]):
+        chosen = " and ".join(
+            f"the {lesson.loss.name} loss, chosen for the shape {lesson.choice.shape.name}" for lesson in lessons
         )
+        raise OptionsError(f"{option} is given, but {chosen}, has no {option}; name a loss that has one with --loss.")
     for option, default in (("patience", None), ("restarts", 1)):
         if getattr(options, option) != default and not has_dev:
             raise OptionsError(f"{option} is given, but no dev rows to choose by; give them with --dev.")
     if kind is BaseKind.STATIC and (options.max_length or base.request.max_length):
         raise OptionsError(f"max_length is given, but {base.name} is a static model, which reads texts whole; omit it.")
     prompted = base.request.query_prompt or base.request.document_prompt
-    if prompted and choice.loss.trains is TrainedKind.CROSS_ENCODER:
+    if prompted and options.trained_kind is TrainedKind.CROSS_ENCODER:
         raise OptionsError("a prompt is given, but a cross-encoder reads two texts at once, without any; omit it.")
     device = base.request.device or ""
     if ":" in device and device.split(":")[1] != "0":

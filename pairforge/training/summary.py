@@ -14,12 +14,12 @@ def tell(ledger: Ledger, plan: TrainingPlan, trained: Trained) -> None:
     ledger.note(_settings(plan, outcome))
     if outcome.left_out:
         ledger.note(
-            f"{outcome.left_out:,} of {plan.rows.height:,} rows were left out of an epoch, because all batches with "
+            f"{outcome.left_out:,} of {plan.num_rows:,} rows were left out of an epoch, because all batches with "
             "room held one of their texts; --no-distinct-batches trains on them too"
         )
     if outcome.resumed_at is not None:
         ledger.note(f"went on from step {outcome.resumed_at:,}, which an earlier run had reached")
-    ledger.note(f"final loss {outcome.final_loss:.4f} (mean of the last steps)")
+    ledger.note(f"loss {outcome.first_loss:.4f} in the first steps, {outcome.final_loss:.4f} in the last")
     if plan.dev is not None and outcome.best_step is not None:
         ledger.note(_best_step(plan, outcome, plan.dev.measure_name))
     if len(trained.restarts) > 1:
@@ -30,7 +30,7 @@ def _settings(plan: TrainingPlan, outcome: TrainingOutcome) -> str:
     warmup = f" after {plan.warmup_steps:,} steps of warm-up" if plan.warmup_steps else ""
     number = outcome.steps / plan.steps_an_epoch
     epochs = "1 epoch" if number == 1 else f"{number:.3g} epochs"
-    like_lengths = " of like lengths" if plan.groups_by_length else ""
+    like_lengths = " of like lengths" if all(map(plan.groups_by_length, plan.lessons)) else ""
     return (
         f"{plan.kind} from a {plan.base_kind} model, {epochs} in batches of {plan.options.batch_size:,}{like_lengths}, "
         f"{outcome.precision}; learning rate {outcome.learning_rate:g}{warmup}, {plan.options.schedule} schedule"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,15 +16,17 @@ from pairforge.models import ModelKind, ModelSpec
 from pairforge.training.dev import DEV_SHAPES
 from pairforge.training.losses import TRAINING_SHAPES
 from pairforge.training.options import TrainOptions
-from pairforge.training.plan import plan_training
+from pairforge.training.plan import Companions, plan_training
 from pairforge.training.summary import tell
 
 
 def train(
-    corpus: pl.DataFrame,
+    corpus: pl.DataFrame | Sequence[pl.DataFrame],
     dev: pl.DataFrame | None = None,
     *,
     base: ModelSpec,
+    guide: ModelSpec | None = None,
+    teacher: ModelSpec | None = None,
     options: TrainOptions | None = None,
     context: StepContext | None = None,
     output: Path | None = None,
@@ -37,11 +39,13 @@ def train(
     Args:
         corpus: For encoders n-tuple, triplet, NLI, scored pair, labelled pair or pair; for cross-encoders NLI, scored
             or labelled pairs or lists, or n-tuples and triplets, read as labelled pairs. Only the shape's own columns
-            are trained on.
+            are trained on. Of several, each has a loss of its own, and their batches take turns at random.
         dev: Scored pairs, scores in [0, 1] (judged by Spearman's coefficient), labelled pairs (average precision), or
             for a cross-encoder of NLI classes NLI (accuracy); the weights of the best step are kept. Without them,
             those of the last step.
         base: The model to start from; for a cross-encoder a transformer encoder or a cross-encoder.
+        guide: An encoder that tells the batch's false negatives from its others, for losses that ask one.
+        teacher: An encoder whose vectors are learnt, for losses that distil them.
         options: How to train.
         context: What a stage lends. A run that finds a complete checkpoint in its workspace goes on from there, to
             the same weights as a run in one go on the same machine.
@@ -56,8 +60,10 @@ def train(
     options, context = options or TrainOptions(), context or StepContext()
     if output is not None and output.exists():
         raise OptionsError(f"{output} exists; name another output or remove it.")
-    plan = plan_training(corpus, dev, base, options)
-    context.ledger.note(plan.choice.sentence)
+    corpora = [corpus] if isinstance(corpus, pl.DataFrame) else corpus
+    plan = plan_training(corpora, dev, base, options, Companions(guide, teacher))
+    for lesson in plan.lessons:
+        context.ledger.note(lesson.sentence)
     from pairforge.training.restarts import fit_best  # noqa: PLC0415 - loads torch
 
     with _work_folder(context.workspace, output) as folder:
@@ -84,13 +90,33 @@ STEP = Step(
     options=TrainOptions,
     inputs={
         "corpus": Input(
-            "Rows to learn from: pairs, triplets, scored or labelled pairs or lists, or NLI.", TRAINING_SHAPES
+            "Rows to learn from: pairs, triplets, scored or labelled pairs or lists, or NLI; several files are several "
+            "corpora, each with a loss of its own.",
+            TRAINING_SHAPES,
+            many=True,
+            apart=True,
         ),
         "dev": Input(
             "Scored or labelled pairs, or NLI, that choose the best step of the run.", DEV_SHAPES, required=False
         ),
     },
     outputs=lambda options: {"model": Artifact(suffix=".model", folder=True, model=True)},
-    models={"base": ModelRole("The model to start from.", ModelKind.WEIGHTS)},
+    models={
+        "base": ModelRole("The model to start from.", ModelKind.WEIGHTS),
+        "guide": ModelRole(
+            "An encoder that tells the batch's false negatives from its others, for the gist losses.",
+            ModelKind.WEIGHTS,
+            flag="guide",
+            default=None,
+            optional=True,
+        ),
+        "teacher": ModelRole(
+            "An encoder whose vectors are learnt, for the losses that distil them.",
+            ModelKind.WEIGHTS,
+            flag="teacher",
+            default=None,
+            optional=True,
+        ),
+    },
     version=2,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from transformers import TrainerCallback
 from pairforge.errors import ModelError
 from pairforge.training.batches import Cut, EpochBatches
 from pairforge.training.checkpoints import mark_complete, notes_of, step_of
+from pairforge.training.epochs import EpochRows
+from pairforge.training.mixing import MixedBatches
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300
 _STEPS_BETWEEN_LOSS_CHECKS_ON_GPU = 10  # reading a loss waits for the GPU
 _RECENT_STEPS = 20
-_HEAD_FILE = "loss.safetensors"
+_HEAD_FILE = "loss-{}.safetensors"
 _BEST_FILE = "best.safetensors"
 
 
@@ -34,35 +36,63 @@ class ExactTrainer(BaseTrainer):  # type: ignore[misc] # its base is untyped
     cut short, and writes a model card with each.
     """
 
-    def __init__(self, *, cut: Cut, watch: RunWatch, **arguments: Any) -> None:
-        self._cut = cut
+    def __init__(self, *, cuts: Sequence[Cut], redrawn: Sequence[EpochRows], watch: RunWatch, **arguments: Any) -> None:
+        self._cuts = cuts
+        self._redrawn = redrawn
         self._watch = watch
-        self._batches: EpochBatches | None = None
+        self._batches: list[EpochBatches] = []
+        self._first_losses: list[torch.Tensor] = []
         self._recent_losses: deque[torch.Tensor] = deque(maxlen=_RECENT_STEPS)
         super().__init__(callbacks=[watch], **arguments)
 
     @property
+    def first_loss(self) -> float:
+        """Mean loss of the first steps, at most 20."""
+        return _mean(self._first_losses)
+
+    @property
     def final_loss(self) -> float:
         """Mean loss of the last steps, at most 20."""
-        return sum(map(float, self._recent_losses)) / len(self._recent_losses)
+        return _mean(self._recent_losses)
 
     @property
     def left_out(self) -> int:
         """Rows of the last epoch that no batch had room for."""
-        return self._batches.left_out if self._batches else 0
+        return sum(batches.left_out for batches in self._batches)
+
+    @property
+    def losses(self) -> list[torch.nn.Module]:
+        """The loss of each corpus, in their order."""
+        return list(self.loss.values()) if isinstance(self.loss, dict) else [self.loss]
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """No model card: it would tokenise the corpus for its statistics, and the manifest says more."""
 
     def get_batch_sampler(self, dataset: Any, batch_size: int, *unused: Any, **also_unused: Any) -> EpochBatches:
-        """The batches of the epoch that `set_epoch` names."""
-        self._batches = EpochBatches(dataset, batch_size, seed=self.args.seed, cut=self._cut)
-        return self._batches
+        """The batches of one corpus, of the epoch that `set_epoch` names; called for each in their order."""
+        cut = self._cuts[len(self._batches)]
+        self._batches.append(EpochBatches(dataset, batch_size, seed=self.args.seed, cut=cut, begin=self._begin))
+        return self._batches[-1]
+
+    def get_multi_dataset_batch_sampler(self, dataset: Any, batch_samplers: list[Any], **unused: Any) -> MixedBatches:
+        """The batches of all corpora, of the epoch that `set_epoch` names."""
+        return MixedBatches(dataset, batch_samplers, seed=self.args.seed)
+
+    def get_train_dataloader(self) -> Any:
+        """The batches of a training, from the first corpus on."""
+        self._batches = []
+        return super().get_train_dataloader()
+
+    def _begin(self, epoch: int) -> None:
+        for rows in self._redrawn:
+            rows.epoch = epoch
 
     def training_step(self, *arguments: Any, **keywords: Any) -> torch.Tensor:
         """One step; its loss must be a number."""
         loss: torch.Tensor = super().training_step(*arguments, **keywords)
         self._recent_losses.append(loss.detach())
+        if len(self._first_losses) < _RECENT_STEPS:
+            self._first_losses.append(loss.detach())
         step = self.state.global_step
         looks = loss.device.type == "cpu" or step % _STEPS_BETWEEN_LOSS_CHECKS_ON_GPU == 0
         if looks and not torch.isfinite(loss):
@@ -100,24 +130,30 @@ class ExactTrainer(BaseTrainer):  # type: ignore[misc] # its base is untyped
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         checkpoint = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        head = head_tensors(self.loss)
-        if head:
-            save_file(head, checkpoint / _HEAD_FILE)
+        for number, loss in enumerate(self.losses):
+            head = head_tensors(loss)
+            if head:
+                save_file(head, checkpoint / _HEAD_FILE.format(number))
         if self._watch.best_weights is not None:
             save_file(self._watch.best_weights, checkpoint / _BEST_FILE)
-        losses = [float(loss) for loss in self._recent_losses]
-        mark_complete(checkpoint, {"dev_scores": self._watch.dev_scores, "losses": losses})
+        first, recent = ([float(loss) for loss in losses] for losses in (self._first_losses, self._recent_losses))
+        mark_complete(
+            checkpoint, {"dev_scores": self._watch.dev_scores, "first_losses": first, "recent_losses": recent}
+        )
 
     def _load_from_checkpoint(self, checkpoint_path: str) -> None:
         super()._load_from_checkpoint(checkpoint_path)
         checkpoint = Path(checkpoint_path)
-        if (checkpoint / _HEAD_FILE).exists():
-            self.loss.load_state_dict(load_file(checkpoint / _HEAD_FILE), strict=False)
+        for number, loss in enumerate(self.losses):
+            head = checkpoint / _HEAD_FILE.format(number)
+            if head.exists():
+                loss.load_state_dict(load_file(head), strict=False)
         if (checkpoint / _BEST_FILE).exists():
             self._watch.best_weights = load_file(checkpoint / _BEST_FILE)
         notes = notes_of(checkpoint)
         self._watch.recall(notes)
-        self._recent_losses.extend(torch.tensor(loss) for loss in notes["losses"])
+        self._first_losses = [torch.tensor(loss) for loss in notes["first_losses"]]
+        self._recent_losses.extend(torch.tensor(loss) for loss in notes["recent_losses"])
 
 
 class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
@@ -190,6 +226,10 @@ class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
                 name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
                 for name, tensor in model.state_dict().items()
             }
+
+
+def _mean(losses: Collection[torch.Tensor]) -> float:
+    return sum(map(float, losses)) / len(losses)
 
 
 def head_tensors(loss: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pairforge.cli.reference import main, reference
+from pairforge.cli.reference import commands_reference, main
 from pairforge.pipeline.registry import STEPS, load_step
 
 
 def test_the_page_has_every_step_and_every_option() -> None:
-    page = reference()
+    page = commands_reference()
     for name in STEPS:
         section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
         for option, field in load_step(name).options.model_fields.items():

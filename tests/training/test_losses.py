@@ -6,20 +6,27 @@ import pytest
 from pairforge.errors import FrameError, ModelError, OptionsError
 from pairforge.training.choice import check_fit, choose_loss
 from pairforge.training.kinds import BaseKind, TrainedKind
-from pairforge.training.losses import FULL_NAMES, LOSSES, TRAINING_SHAPES, losses_of
+from pairforge.training.losses import FULL_NAMES, LOSSES, TRAINING_SHAPES, Loss, loss_of, losses_of
 from pairforge.training.options import LossName, TrainOptions
 from tests.training.tiny import labelled, listed, nli, scored, triplets
 
 ENCODER, CROSS_ENCODER = TrainedKind
 
 
+def _encoder_loss(name: str) -> Loss:
+    loss = loss_of(ENCODER, name)
+    assert loss is not None
+    return loss
+
+
 def test_every_shape_of_a_kind_has_one_default_loss_and_each_loss_reads_only_training_shapes():
+    assert len({(loss.trains, loss.name) for loss in LOSSES}) == len(LOSSES)
     for kind in TrainedKind:
         for shape in {shape for loss in losses_of(kind) for shape in loss.shapes}:
             assert sum(shape in loss.default_for for loss in losses_of(kind)) == 1
-    for loss in LOSSES.values():
+    for loss in LOSSES:
         assert set(loss.default_for) <= set(loss.shapes) <= set(TRAINING_SHAPES)
-    assert set(TRAINING_SHAPES) == {shape for loss in LOSSES.values() for shape in loss.shapes}
+    assert set(TRAINING_SHAPES) == {shape for loss in LOSSES for shape in loss.shapes}
 
 
 def test_option_offers_exactly_the_names_of_the_table():
@@ -33,7 +40,7 @@ def test_every_loss_is_a_class_of_sentence_transformers_that_takes_its_parameter
     from sentence_transformers.sentence_transformer import losses as of_encoders
 
     library = {ENCODER: of_encoders, CROSS_ENCODER: of_cross_encoders}
-    for loss in LOSSES.values():
+    for loss in LOSSES:
         keywords = inspect.signature(getattr(library[loss.trains], loss.class_name)).parameters
         for parameter in loss.parameters:
             assert keywords[parameter.keyword].default == parameter.default
@@ -89,14 +96,16 @@ def test_corpus_that_no_loss_of_the_kind_learns_from_is_refused_with_what_to_do(
 
 def test_cached_form_is_refused_for_a_static_model():
     with pytest.raises(ModelError, match=r"potion: the cached-multiple-negatives-ranking loss cannot train a static"):
-        check_fit(LOSSES["cached-multiple-negatives-ranking"], BaseKind.STATIC, "potion", 100, 32)
-    check_fit(LOSSES["cached-multiple-negatives-ranking"], BaseKind.TRANSFORMER, "bert", 100, 32)
+        check_fit(
+            _encoder_loss("cached-multiple-negatives-ranking"), BaseKind.STATIC, "potion", rows=100, batch_size=32
+        )
+    check_fit(_encoder_loss("cached-multiple-negatives-ranking"), BaseKind.TRANSFORMER, "bert", rows=100, batch_size=32)
 
 
 def test_losses_with_negatives_from_the_batch_want_a_whole_batch():
-    mnr = LOSSES["multiple-negatives-ranking"]
+    mnr = _encoder_loss("multiple-negatives-ranking")
     with pytest.raises(FrameError, match=r"20 rows, fewer than one batch of 32.*--batch-size 20\."):
-        check_fit(mnr, BaseKind.STATIC, "m", 20, 32)
+        check_fit(mnr, BaseKind.STATIC, "m", rows=20, batch_size=32)
     with pytest.raises(OptionsError, match="batch_size is 1"):
-        check_fit(mnr, BaseKind.STATIC, "m", 20, 1)
-    check_fit(LOSSES["cosine-similarity"], BaseKind.STATIC, "m", 20, 32)
+        check_fit(mnr, BaseKind.STATIC, "m", rows=20, batch_size=1)
+    check_fit(_encoder_loss("cosine-similarity"), BaseKind.STATIC, "m", rows=20, batch_size=32)

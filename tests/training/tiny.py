@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -44,3 +45,28 @@ def listed() -> pl.DataFrame:
     """Each anchor with its positive and a negative."""
     rows = triplets().select("anchor", documents=pl.concat_list("positive", "negative"))
     return rows.rename({"anchor": "query"}).with_columns(labels=pl.lit([1, 0]))
+
+
+def tuples() -> pl.DataFrame:
+    return (
+        triplets()
+        .with_columns(negative_2=pl.col("positive").shift(2, fill_value="nothing"))
+        .rename({"negative": "negative_1"})
+    )
+
+
+def scored_lists() -> pl.DataFrame:
+    return listed().with_columns(scores=pl.lit([0.9, 0.2])).drop("labels")
+
+
+CORPORA: Mapping[str, Callable[[], pl.DataFrame]] = {
+    "pair": lambda: triplets().drop("negative"),
+    "triplet": triplets,
+    "n-tuple": tuples,
+    "nli": nli,
+    "scored pair": scored,
+    "labelled pair": labelled,
+    "labelled list": listed,
+    "scored list": scored_lists,
+}
+"""Shape → a corpus of it."""

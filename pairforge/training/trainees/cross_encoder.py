@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from sentence_transformers.cross_encoder import losses as library
 
 from pairforge.agreement import Array
 from pairforge.engines.sentence_models import load_cross_encoder
+from pairforge.training.building import build_loss
 from pairforge.training.dev import DevRows
+from pairforge.training.lessons import Lesson
 from pairforge.training.plan import TrainingPlan
 from pairforge.training.trainer import ExactTrainer
 
@@ -32,7 +35,6 @@ class CrossEncoderTrainee:
     """
 
     trainer_class = ExactCrossEncoderTrainer
-    prompts = None
     learning_rate = _RATE
 
     def __init__(self, plan: TrainingPlan) -> None:
@@ -43,19 +45,20 @@ class CrossEncoderTrainee:
         self.model.activation_fn = torch.nn.Identity() if plan.num_labels else torch.nn.Sigmoid()
         self._outputs = _name_classes(self.model) if plan.num_labels else []
 
-    @property
-    def rows(self) -> pl.DataFrame:
-        """The corpus, each class by the output that stands for it."""
-        if not self._plan.num_labels:
-            return self._plan.rows
+    def rows(self, lesson: Lesson) -> pl.DataFrame:
+        """A corpus, each class by the output that stands for it."""
+        if not lesson.num_labels:
+            return lesson.rows
         output_of = dict(enumerate(self._outputs))
-        return self._plan.rows.with_columns(pl.col("label").replace_strict(output_of, return_dtype=pl.Int64))
+        return lesson.rows.with_columns(pl.col("label").replace_strict(output_of, return_dtype=pl.Int64))
 
-    def loss(self) -> torch.nn.Module:
+    def prompts(self, lesson: Lesson) -> dict[str, str]:
+        """None: it reads two texts at once."""
+        return {}
+
+    def loss(self, lesson: Lesson) -> torch.nn.Module:
         """The loss of sentence-transformers."""
-        loss = self._plan.choice.loss
-        built: torch.nn.Module = getattr(library, loss.class_name)(self.model, **loss.settings(self._plan.options))
-        return built
+        return build_loss(library, self.model, lesson, self._plan)
 
     def dev_score(self, dev: DevRows) -> float:
         """The score of its classes, or of its scores in [0, 1]: one output's sigmoid, or entailment's probability."""
@@ -65,7 +68,7 @@ class CrossEncoderTrainee:
         by_class = scores[:, self._outputs]
         return dev.score(by_class.argmax(axis=1) if dev.measure.of_classes else by_class[:, 0])
 
-    def save(self, loss: torch.nn.Module, folder: Path) -> None:
+    def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
         """Save the model; its head is part of it."""
         self.model.save_pretrained(str(folder), create_model_card=False)
 

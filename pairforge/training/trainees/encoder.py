@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,8 +15,10 @@ from sentence_transformers.sentence_transformer import losses as library
 
 from pairforge.engines.sentence_models import load_sentence_model
 from pairforge.frames import LABELLED_PAIR, ColumnKind
+from pairforge.training.building import build_loss
 from pairforge.training.dev import DevRows
 from pairforge.training.kinds import BaseKind
+from pairforge.training.lessons import Lesson
 from pairforge.training.plan import TrainingPlan
 from pairforge.training.trainer import ExactTrainer, head_tensors
 
@@ -37,14 +39,24 @@ class EncoderTrainee:
     def __init__(self, plan: TrainingPlan) -> None:
         self._plan = plan
         self.model = _load(plan)
-        self.prompts = _prompts(plan)
 
-    @property
-    def rows(self) -> pl.DataFrame:
-        """The corpus, labels as scores for a loss that tells no classes."""
-        if self._plan.shape is LABELLED_PAIR and self._plan.num_labels is None:
-            return self._plan.rows.with_columns(pl.col("label").cast(pl.Float64))
-        return self._plan.rows
+    def rows(self, lesson: Lesson) -> pl.DataFrame:
+        """A corpus, labels as scores for a loss that tells no classes."""
+        if lesson.shape is LABELLED_PAIR and lesson.num_labels is None:
+            return lesson.rows.with_columns(pl.col("label").cast(pl.Float64))
+        return lesson.rows
+
+    def prompts(self, lesson: Lesson) -> dict[str, str]:
+        """The query prompt goes before the first text of a row, the document prompt before the others."""
+        query, document = self._plan.base.request.query_prompt, self._plan.base.request.document_prompt
+        texts = [
+            name
+            for column in lesson.shape.columns
+            if column.kind is ColumnKind.TEXT
+            for name in column.names_in(lesson.rows.columns)
+        ]
+        given = zip(texts, [query] + [document] * len(texts), strict=False)
+        return {name: prompt for name, prompt in given if prompt}
 
     @property
     def learning_rate(self) -> float:
@@ -59,15 +71,9 @@ class EncoderTrainee:
         size = float(weights.square().mean().sqrt())
         return float(f"{size / 10:.0e}") if math.isfinite(size) and size > 0 else _FRESH_STATIC_RATE
 
-    def loss(self) -> torch.nn.Module:
+    def loss(self, lesson: Lesson) -> torch.nn.Module:
         """The loss of sentence-transformers, with a head where it tells classes."""
-        loss = self._plan.choice.loss
-        keywords: dict[str, Any] = dict(loss.settings(self._plan.options))
-        if self._plan.num_labels is not None:
-            keywords["num_labels"] = self._plan.num_labels
-            keywords["embedding_dimension"] = self.model.get_embedding_dimension()
-        built: torch.nn.Module = getattr(library, loss.class_name)(self.model, **keywords)
-        return built
+        return build_loss(library, self.model, lesson, self._plan)
 
     def dev_score(self, dev: DevRows) -> float:
         """The score of the cosines, with the query prompt before both texts, as `evaluate` judges the model."""
@@ -77,12 +83,12 @@ class EncoderTrainee:
         )
         return dev.score(np.einsum("rd,rd->r", first.astype(np.float64), second.astype(np.float64)))
 
-    def save(self, loss: torch.nn.Module, folder: Path) -> None:
-        """Save the model, and a head beside it."""
+    def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
+        """Save the model, and the heads of softmax losses beside it."""
         self.model.save_pretrained(str(folder), create_model_card=False)
-        head = head_tensors(loss)
-        if head:
-            save_file(head, folder / SOFTMAX_HEAD)
+        heads = [head for head in map(head_tensors, losses) if head]
+        for number, head in enumerate(heads):
+            save_file(head, folder / (SOFTMAX_HEAD if len(heads) == 1 else f"{number + 1}_{SOFTMAX_HEAD}"))
 
 
 def _load(plan: TrainingPlan) -> SentenceTransformer:
@@ -92,16 +98,3 @@ def _load(plan: TrainingPlan) -> SentenceTransformer:
         if prompt is not None:
             model.prompts[name] = prompt
     return model
-
-
-def _prompts(plan: TrainingPlan) -> dict[str, str] | None:
-    """The query prompt goes before the first text of a row, the document prompt before the others."""
-    query, document = plan.base.request.query_prompt, plan.base.request.document_prompt
-    texts = [
-        name
-        for column in plan.shape.columns
-        if column.kind is ColumnKind.TEXT
-        for name in column.names_in(plan.rows.columns)
-    ]
-    prompts = {name: prompt for name, prompt in zip(texts, [query] + [document] * len(texts), strict=False) if prompt}
-    return prompts or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ import polars as pl
 import torch
 
 from pairforge.training.dev import DevRows
+from pairforge.training.lessons import Lesson
 from pairforge.training.trainer import ExactTrainer
 
 
@@ -26,28 +28,26 @@ class Trainee(Protocol):
         ...
 
     @property
-    def rows(self) -> pl.DataFrame:
-        """The corpus as the loss reads it."""
-        ...
-
-    @property
-    def prompts(self) -> dict[str, str] | None:
-        """Text column → what goes before its texts."""
-        ...
-
-    @property
     def learning_rate(self) -> float:
         """A peak rate that suits the weights."""
         ...
 
-    def loss(self) -> torch.nn.Module:
-        """The loss, built on the model."""
+    def rows(self, lesson: Lesson) -> pl.DataFrame:
+        """A corpus as its loss reads it."""
+        ...
+
+    def prompts(self, lesson: Lesson) -> dict[str, str]:
+        """Text column of a corpus → what goes before its texts."""
+        ...
+
+    def loss(self, lesson: Lesson) -> torch.nn.Module:
+        """The loss of a corpus, built on the model."""
         ...
 
     def dev_score(self, dev: DevRows) -> float:
         """The score on the dev rows of the model as it is now."""
         ...
 
-    def save(self, loss: torch.nn.Module, folder: Path) -> None:
-        """Save the model, and what of the loss belongs to it."""
+    def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
+        """Save the model, and what of the losses, one for each corpus, belongs to it."""
         ...

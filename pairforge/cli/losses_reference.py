@@ -1,0 +1,35 @@
+"""The tables of docs/losses.md, from the losses themselves."""
+
+from __future__ import annotations
+
+from pairforge.training.kinds import TrainedKind
+from pairforge.training.losses import Loss, losses_of
+
+_INTRODUCTION = """# Losses
+
+<!-- Made by `make docs` from the table of losses; change it there. -->
+
+What `pairforge train --loss NAME` learns, by the kind of model that `--kind` names. Short names are good everywhere.
+Without `--loss` the one is taken that is the default for the corpus' shape, and the run says which and why.
+"""
+
+
+def losses_reference() -> str:
+    """The whole page, as Markdown."""
+    return "\n".join([_INTRODUCTION, *(_section(kind) for kind in TrainedKind)])
+
+
+def _section(kind: TrainedKind) -> str:
+    head = ["| loss | short | learns from | it … | may be set |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([f"## {kind}", "", *head, *map(_row, losses_of(kind)), ""])
+
+
+def _row(loss: Loss) -> str:
+    shapes = ", ".join(f"{shape.name}{' (default)' if shape in loss.default_for else ''}" for shape in loss.shapes)
+    settable = ", ".join(f"`--{option.replace('_', '-')}`" for option in _settable(loss))
+    refused = "; not for " + " or ".join(f"{kind} models" for kind in loss.refuses) if loss.refuses else ""
+    return f"| {loss.name} | {loss.short} | {shapes} | {loss.learns}{refused} | {settable} |"
+
+
+def _settable(loss: Loss) -> list[str]:
+    return [*dict.fromkeys(parameter.option for parameter in loss.parameters), *loss.models]

@@ -1,0 +1,96 @@
+"""What is known of a loss before torch is loaded: what it learns from, when it is chosen, what may be set on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pairforge.frames import FrameContract, training_view
+from pairforge.training.kinds import BaseKind, TrainedKind
+
+Ordinals = npt.NDArray[np.int64]
+"""Places of rows in a corpus, from 0."""
+
+Reading = Callable[[pl.DataFrame, FrameContract], tuple[pl.DataFrame, FrameContract]]
+"""From a corpus of one shape to the rows that a loss reads, and their shape."""
+
+Draw = Callable[[pl.DataFrame, Ordinals, int], pl.DataFrame]
+"""The rows at these places as one epoch has them, drawn by its seed: `draw(corpus, ordinals, seed)`.
+
+What a row becomes must hang on its place and the seed alone, not on the rows it is asked for with.
+"""
+
+
+@dataclass(frozen=True)
+class LossParameter:
+    """A number that may be set on a loss.
+
+    Args:
+        option: The training option that sets it.
+        keyword: The name sentence-transformers gives it.
+        default: Its value where the option is not given.
+    """
+
+    option: str
+    keyword: str
+    default: float | None
+
+
+def as_they_are(corpus: pl.DataFrame, shape: FrameContract) -> tuple[pl.DataFrame, FrameContract]:
+    """The shape's own columns."""
+    return training_view(corpus, shape), shape
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss.
+
+    Args:
+        name: Its full name, on the command line and in recipes.
+        short: Its short name, good in the same places.
+        shapes: The corpus shapes it learns from, the most specific first.
+        class_name: Its class in the `losses` of sentence-transformers' package for this kind of model, or with its
+            module ("pairforge.training.own:SomeLoss") one of another place.
+        learns: What it learns, as the end of a sentence that begins "it".
+        trains: The kind of model it trains.
+        default_for: The shapes for which it is chosen when none is named.
+        parameters: What may be set on it.
+        refuses: Base kind → why this loss cannot train it.
+        in_batch: Whether the other rows of a batch are its negatives, so that it wants whole batches of distinct texts.
+        row_by_row: Whether it looks at each row by itself, so that rows may be put in batches as is quickest.
+        num_labels: Corpus shape → number of classes told apart; None where there are no classes.
+        reads: The rows that it reads of a corpus.
+        draws: Rows drawn anew for each epoch from those; None where they stay the same.
+        models: Further model roles of `train` that it needs ("guide", "teacher").
+    """
+
+    name: str
+    short: str
+    shapes: tuple[FrameContract, ...]
+    class_name: str
+    learns: str
+    trains: TrainedKind = TrainedKind.ENCODER
+    default_for: tuple[FrameContract, ...] = ()
+    parameters: tuple[LossParameter, ...] = ()
+    refuses: Mapping[BaseKind, str] | None = None
+    in_batch: bool = False
+    row_by_row: bool = False
+    num_labels: Mapping[str, int] | None = None
+    reads: Reading = as_they_are
+    draws: Draw | None = None
+    models: tuple[str, ...] = ()
+
+    def settings(self, options: Any) -> dict[str, float]:
+        """The keywords of its class as the training options set them; its own default where there is none."""
+        given = {parameter: getattr(options, parameter.option) for parameter in self.parameters}
+        values = {p.keyword: p.default if value is None else value for p, value in given.items()}
+        return {keyword: value for keyword, value in values.items() if value is not None}
+
+    def has(self, option: str) -> bool:
+        """Whether that training option sets something on it."""
+        return any(parameter.option == option for parameter in self.parameters)

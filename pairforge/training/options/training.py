@@ -1,0 +1,60 @@
+"""The options of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import model_validator
+
+from pairforge.execution.step import SeededOptions
+from pairforge.training.kinds import TrainedKind
+from pairforge.training.losses import Loss, loss_of, losses_of, parameter_options
+from pairforge.training.options.batches import BatchOptions
+from pairforge.training.options.course import CourseOptions
+from pairforge.training.options.hardware import HardwareOptions
+from pairforge.training.options.losses import LossOptions
+from pairforge.training.options.models import TrainedModelOptions
+
+
+class TrainOptions(SeededOptions, HardwareOptions, BatchOptions, CourseOptions, LossOptions, TrainedModelOptions):
+    """How a model is trained."""
+
+    @property
+    def trained_kind(self) -> TrainedKind:
+        """What is trained."""
+        return TrainedKind(self.kind)
+
+    def without_effect(self, losses: list[Loss]) -> list[str]:
+        """The options that are given and would be set on some loss, but not on any of these."""
+        return [
+            option
+            for option in parameter_options()
+            if getattr(self, option) is not None and not any(loss.has(option) for loss in losses)
+        ]
+
+    @model_validator(mode="after")
+    def _only_what_the_losses_use(self) -> TrainOptions:
+        losses = list(self._named_losses())
+        if "auto" in self.loss:
+            return self
+        for option in self.without_effect(losses):
+            raise ValueError(f"the {_listed(losses)} has no {option} (it has: {_settable(losses)})")
+        return self
+
+    def _named_losses(self) -> Iterator[Loss]:
+        for name in self.loss:
+            if name == "auto":
+                continue
+            loss = loss_of(self.trained_kind, name)
+            if loss is None:
+                own = ", ".join(loss.name for loss in losses_of(self.trained_kind))
+                raise ValueError(f"the {name} loss trains no {self.kind} (its losses: {own}); change kind or loss")
+            yield loss
+
+
+def _listed(losses: list[Loss]) -> str:
+    return f"{' and '.join(dict.fromkeys(loss.name for loss in losses))} loss"
+
+
+def _settable(losses: list[Loss]) -> str:
+    return ", ".join(sorted({parameter.option for loss in losses for parameter in loss.parameters})) or "none to set"
