@@ -25,6 +25,7 @@ COLUMNS = {
     "scored list": {"query": ["a"], "documents": [["b", "c"]], "scores": [[0.5, -2.0]]},
     "margin": {"query": ["a"], "positive": ["b"], "negative": ["c"], "score": [-3.5]},
     "denoising": {"damaged": ["a"], "original": ["b"]},
+    "labelled text": {"text": ["a"], "label": ["b"]},
     "text": {"text": ["a"]},
 }
 

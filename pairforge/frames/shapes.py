@@ -74,6 +74,11 @@ TEXT = FrameContract(
     "text",
     (Column("text", aliases=("sentence", "document", "passage", "content", "answer", "positive", "question")),),
 )
+LABELLED_TEXT = FrameContract(
+    "labelled text",
+    (TEXT.columns[0], Column("label", ColumnKind.IDENTIFIER, aliases=("category", "class", "intent", "label_text"))),
+)
+"""A text and the name of its class."""
 CORPUS = FrameContract(
     "corpus",
     (
@@ -103,7 +108,8 @@ ANY_CORPUS = FrameContract("any", ())
 SHAPES: Mapping[str, FrameContract] = {
     contract.name: contract
     for contract in (
-        N_TUPLE, TRIPLET, MARGIN, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, DENOISING, PAIR, TEXT,
+        N_TUPLE, TRIPLET, MARGIN, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, DENOISING, PAIR,
+        LABELLED_TEXT, TEXT,
     )
 }  # fmt: skip
 """Every corpus shape a trainer may be handed, the most specific first."""
