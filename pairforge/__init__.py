@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pairforge.errors import Stopped as Stopped
     from pairforge.evaluation.evaluate import EvaluateOptions as EvaluateOptions
     from pairforge.evaluation.evaluate import evaluate as evaluate
+    from pairforge.evaluation.shrinking.shrink import ShrinkOptions as ShrinkOptions
+    from pairforge.evaluation.shrinking.shrink import shrink as shrink
     from pairforge.execution.ledger import Ledger as Ledger
     from pairforge.execution.step import StepContext as StepContext
     from pairforge.files import read_frame as read_frame
@@ -76,6 +78,8 @@ if TYPE_CHECKING:
     from pairforge.steps.sweep_negatives import SweepNegativesOptions as SweepNegativesOptions
     from pairforge.steps.sweep_negatives import sweep_negatives as sweep_negatives
     from pairforge.training.init_model import init_model as init_model
+    from pairforge.training.merge import MergeOptions as MergeOptions
+    from pairforge.training.merge import merge as merge
     from pairforge.training.options import InitModelOptions as InitModelOptions
     from pairforge.training.options import TrainOptions as TrainOptions
     from pairforge.training.train import train as train
@@ -86,6 +90,7 @@ _HOMES = {
         "StageError", "Stopped",
     ),
     "pairforge.evaluation.evaluate": ("EvaluateOptions", "evaluate"),
+    "pairforge.evaluation.shrinking.shrink": ("ShrinkOptions", "shrink"),
     "pairforge.execution.ledger": ("Ledger",),
     "pairforge.execution.step": ("StepContext",),
     "pairforge.files": ("read_frame", "write_frame"),
@@ -113,6 +118,7 @@ _HOMES = {
     "pairforge.steps.score_pairs": ("ScorePairsOptions", "score_pairs"),
     "pairforge.steps.split_corpus": ("SplitCorpusOptions", "split_corpus"),
     "pairforge.training.init_model": ("init_model",),
+    "pairforge.training.merge": ("MergeOptions", "merge"),
     "pairforge.training.options": ("InitModelOptions", "TrainOptions"),
     "pairforge.training.train": ("train",),
 }  # fmt: skip
@@ -138,6 +144,7 @@ __all__ = [
     "JudgeOptions",
     "LabelMarginsOptions",
     "Ledger",
+    "MergeOptions",
     "MergeSilverOptions",
     "MineNegativesOptions",
     "MissingExtraError",
@@ -153,6 +160,7 @@ __all__ = [
     "RecipeError",
     "SampleSilverOptions",
     "ScorePairsOptions",
+    "ShrinkOptions",
     "SplitCorpusOptions",
     "StageError",
     "StepContext",
@@ -178,6 +186,7 @@ __all__ = [
     "load_encoder",
     "load_generator",
     "load_scorer",
+    "merge",
     "merge_silver",
     "mine_negatives",
     "pair_texts",
@@ -186,6 +195,7 @@ __all__ = [
     "run_recipe",
     "sample_silver",
     "score_pairs",
+    "shrink",
     "split_corpus",
     "sweep_negatives",
     "train",

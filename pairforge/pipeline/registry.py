@@ -71,6 +71,10 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         "merge-silver": Entry("pairforge.steps.merge_silver", "Put silver pairs below gold ones, each pair once."),
         "init-model": Entry("pairforge.training.init_model", "Make a fresh model with random weights."),
         "train": Entry("pairforge.training.train", "Train an encoder or a cross-encoder on a corpus of any shape."),
+        "merge": Entry("pairforge.training.merge", "Average the weights of models trained from the same start."),
+        "shrink": Entry(
+            "pairforge.evaluation.shrinking.shrink", "Tabulate smaller vectors of a model, and write a smaller model."
+        ),
         "evaluate": Entry(
             "pairforge.evaluation.evaluate", "Judge encoders and cross-encoders by how well they agree with people."
         ),
