@@ -1,7 +1,8 @@
 """What a language model is to the rest of the house: what it is asked, what it answers, and who it is.
 
-Steps see it through `TextGenerator` alone. Two engines stand behind it: vLLM in this process, and any server that
-speaks OpenAI's protocol.
+Steps see it through `TextGenerator` alone. Three engines stand behind it: vLLM in this process, any server that
+speaks OpenAI's protocol, and small models in this process that turn one text into another (T5 and its like), which
+follow no instructions.
 """
 
 from __future__ import annotations
@@ -13,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pairforge.errors import OptionsError
+from pairforge.generator_engines import ENGINES, INSTRUCTED, Engine, engine_in, uses
 from pairforge.models import ModelKind, ModelRequest, ModelSpec
-
-Engine = Literal["vllm", "openai"]
-ENGINES: tuple[Engine, ...] = ("vllm", "openai")
 
 Schema = Mapping[str, Any]
 """A JSON schema that an answer has to fit."""
@@ -29,7 +28,7 @@ LONGEST_ANSWER = 200_000
 
 _IDENTIFYING = (
     "dtype", "quantization", "context_length", "lora", "thinking", "temperature", "top_p", "max_tokens",
-    "trust_remote_code",
+    "trust_remote_code", "max_length",
 )  # fmt: skip
 
 
@@ -39,7 +38,10 @@ class GeneratorRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[
-        str, Field(description="vllm:MODEL (a folder or hub name) or openai:MODEL (as its server calls it).")
+        str,
+        Field(
+            description="vllm:MODEL or seq2seq:MODEL (a folder or hub name), or openai:MODEL (as its server calls it)."
+        ),
     ]
     base_url: Annotated[
         str | None,
@@ -65,8 +67,19 @@ class GeneratorRequest(BaseModel):
     ] = None
     lora: Annotated[str | None, Field(min_length=1, description="Folder of a LoRA adapter for vLLM.")] = None
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"], Field(description="Precision of vLLM's weights.")
+        Literal["auto", "float32", "bfloat16", "float16"],
+        Field(description="Precision of the weights; auto is vLLM's choice, and float32 for seq2seq."),
     ] = "auto"
+    max_length: Annotated[
+        int | None,
+        Field(ge=1, description="Tokens that a seq2seq model reads of a text, which is cut there; if not given, one "
+                                "that is longer than the model reads is not asked about."),
+    ] = None  # fmt: skip
+    device: Annotated[
+        str | None,
+        Field(min_length=1, description="cpu, cuda, cuda:1, mps …, for a seq2seq model; the best one if not given."),
+    ] = None
+    batch_size: Annotated[int, Field(ge=1, description="Texts that a seq2seq model writes at once.")] = 32
     revision: Annotated[str | None, Field(description="Hub revision (branch, tag or commit).")] = None
     trust_remote_code: Annotated[bool, Field(description="Run Python code that comes with the model.")] = False
     input_price: Annotated[
@@ -79,15 +92,44 @@ class GeneratorRequest(BaseModel):
     @field_validator("name")
     @classmethod
     def _names_an_engine(cls, name: str) -> str:
-        engine, _, model = name.partition(":")
-        if engine not in ENGINES or not model:
-            raise OptionsError(f"'{name}' names no generator. Write vllm:MODEL or openai:MODEL.")
+        if engine_in(name) is None or not name.partition(":")[2]:
+            raise OptionsError(f"'{name}' names no generator. Write vllm:MODEL, openai:MODEL or seq2seq:MODEL.")
         return name
+
+    @model_validator(mode="after")
+    def _refuse_settings_of_other_engines(self) -> GeneratorRequest:
+        fields = type(self).model_fields
+        given = {name: value for name in sorted(self.model_fields_set) if (value := getattr(self, name)) is not None}
+        unused = [name for name in given if not uses(self.engine, name) and given[name] != fields[name].default]
+        if unused:
+            shown = " and ".join(f"{name}='{given[name]}'" for name in unused)
+            users = " or ".join(engine for engine in ENGINES if all(uses(engine, name) for name in unused))
+            says, it = ("says", "it") if len(unused) == 1 else ("say", "them")
+            of_others = f" but something to a generator of {users}" if users else ""
+            raise OptionsError(f"{shown} {says} nothing to {self.name}{of_others}. Leave {it} out.")
+        return self
 
     @property
     def engine(self) -> Engine:
         """Which engine answers."""
-        return "vllm" if self.name.startswith("vllm:") else "openai"
+        return next(engine for engine in ENGINES if engine == engine_in(self.name))
+
+    @property
+    def follows_instructions(self) -> bool:
+        """Whether it can be told what to do in a chat, and to answer in JSON; if not, it rewrites one text."""
+        return self.engine in INSTRUCTED
+
+    def refuse_without_instructions(self, task: str) -> None:
+        """Refuse a model that follows none for a task that needs them.
+
+        Raises:
+            OptionsError: it is such a model.
+        """
+        if not self.follows_instructions:
+            raise OptionsError(
+                f"{task}: {self.name} follows no instructions: it turns one text into another, as generate-queries can "
+                "use it. Name an instruct model, as vllm:MODEL or openai:MODEL."
+            )
 
     @property
     def model(self) -> str:
@@ -107,7 +149,7 @@ class GeneratorSpec(BaseModel):
         digest: SHA-256 over the model's files; of its name and address where only a server knows it.
         path: The folder of its files; None for a server.
         source: Where it was found.
-        base_url: The server's address; None for vLLM.
+        base_url: The server's address; None for a model in this process.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -131,8 +173,9 @@ class GeneratorSpec(BaseModel):
     @property
     def identity(self) -> str:
         """Digest of everything that decides an answer but the question: model and sampling."""
-        settings = self.request.model_dump(mode="json", include={*_IDENTIFYING})
-        return digest_of([self.digest, self.request.engine, settings])
+        request = self.request
+        deciding = {name for name in _IDENTIFYING if uses(request.engine, name)}
+        return digest_of([self.digest, request.engine, request.model_dump(mode="json", include=deciding)])
 
 
 @dataclass(frozen=True)
@@ -148,7 +191,7 @@ class Ask:
     """One question to a language model.
 
     Args:
-        messages: The chat so far.
+        messages: The chat so far; the one text, as the user's, for a model that follows no instructions.
         seed: Of the draws of its answer.
     """
 
@@ -168,7 +211,7 @@ class Reply:
     Args:
         text: The answer.
         whole: Whether it came to its own end, not to the limit of tokens.
-        prompt_tokens: Tokens of the question.
+        prompt_tokens: Tokens of the question, whether or not all were read.
         output_tokens: Tokens of the answer.
     """
 
@@ -191,6 +234,9 @@ class NoReply:
 
 Answer = Reply | NoReply
 
+DOES_NOT_FIT = NoReply("the prompt does not fit the context")
+"""No answer, for a question that is longer than the model reads; it is never cut unasked."""
+
 AnyRequest = ModelRequest | GeneratorRequest
 """What a user may ask for in the place of a model."""
 
@@ -205,7 +251,11 @@ def request_type(kind: ModelKind) -> type[AnyRequest]:
 
 @runtime_checkable
 class TextGenerator(Protocol):
-    """Answers questions (a language model)."""
+    """Answers questions (a language model).
+
+    What it may be asked stands in `spec.request.follows_instructions`: a chat and an answer in JSON, or one text and
+    what it becomes.
+    """
 
     @property
     def spec(self) -> GeneratorSpec:

@@ -18,9 +18,10 @@ from pairforge.frames import TEXT
 from pairforge.generators import TextGenerator
 from pairforge.models import ModelKind
 from pairforge.pipeline.registry import STEPS, Entry, load_step
-from pairforge.steps.generation.asking import Case, Question, ask
+from pairforge.steps.generation.asking import Case, ask
 from pairforge.steps.generation.options import GeneratingOptions, files_of
 from pairforge.steps.generation.prompts import RowText
+from pairforge.steps.generation.questions import Question
 
 PROMPT = "# User\nWhat is the opposite of this?\n{{ text }}\n"
 

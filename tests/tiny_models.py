@@ -89,3 +89,42 @@ def save_language_model(
         model.lm_head.weight[fast.convert_tokens_to_ids('"'), 0] = _QUOTE_WEIGHT
     model.save_pretrained(folder)
     return folder
+
+
+_EVENNESS = 0.1
+
+
+def save_seq2seq_model(folder: Path, texts: Sequence[str] = (), *, longest: int = 64, vocabulary: int = 400) -> Path:
+    """A T5 of two layers with random weights that writes any words, and a BPE tokenizer trained on the spot.
+
+    Args:
+        folder: Where it is saved.
+        texts: What its tokenizer learns; a few words if not given.
+        longest: Tokens of a text that it says it reads.
+        vocabulary: Tokens it knows at most.
+    """
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    special = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator(list(texts) or [f"{first} {second}" for first in WORDS for second in WORDS], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=longest
+    )
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=len(fast), d_model=64, d_kv=16, d_ff=128, num_layers=2, num_heads=4, decoder_start_token_id=0,
+        pad_token_id=0, eos_token_id=1, dropout_rate=0.0, tie_word_embeddings=False,
+    )  # fmt: skip
+    model = T5ForConditionalGeneration(config)
+    with torch.no_grad():
+        model.lm_head.weight *= _EVENNESS
+    model.save_pretrained(folder)
+    return folder

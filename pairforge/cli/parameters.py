@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import annotated_types
@@ -176,18 +177,25 @@ def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str,
     try:
         return model(**values)
     except OptionsError as error:
-        raise OptionsError(in_flags(str(error), model)) from None
+        raise OptionsError(in_flags(str(error), model, names)) from None
     except ValidationError as error:
         faults = [_fault(detail, model, names) for detail in error.errors()]
         raise OptionsError("; ".join(faults) + ".") from None
 
 
-def in_flags(sentence: str, model: type[BaseModel]) -> str:
-    """A sentence about options by their flags: `strategy='easy'` as `--strategy easy`, `min_rank` as `--min-rank`."""
+def in_flags(sentence: str, model: type[BaseModel], names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A sentence about options by their flags: `strategy='easy'` as `--strategy easy`, `min_rank` as `--min-rank`.
+
+    Args:
+        sentence: The sentence.
+        model: The options model.
+        names: Field → its flag, where that is not the field's own name.
+    """
     for name in sorted(model.model_fields, key=len, reverse=True):
-        sentence = re.sub(rf"(?<![\w-]){name}='(\S+?)'", rf"{flag(name)} \1", sentence)
+        called = names.get(name, flag(name))
+        sentence = re.sub(rf"(?<![\w-]){name}='(\S+?)'", rf"{called} \1", sentence)
         if "_" in name:
-            sentence = re.sub(rf"(?<![\w-]){name}(?!\w)", flag(name), sentence)
+            sentence = re.sub(rf"(?<![\w-]){name}(?!\w)", called, sentence)
     return sentence
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from pairforge.cache import cache_folder
-from pairforge.cli.parameters import flag, is_positional, validated
+from pairforge.cli.parameters import flag, in_flags, is_positional, validated
 from pairforge.cli.quiet import environment
 from pairforge.cli.render import print_json, results_json, say, show_outcome, show_prompts, show_results
 from pairforge.errors import OptionsError
@@ -19,6 +19,7 @@ from pairforge.execution.inputs import given_inputs, read_inputs
 from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepOptions
 from pairforge.frames import ColumnKind
+from pairforge.generator_engines import engine_in, uses
 from pairforge.generators import AnyRequest, GeneratorRequest, request_type
 from pairforge.models import ModelKind, ModelRequest
 from pairforge.progress import terminal
@@ -32,10 +33,18 @@ _SETTINGS: Mapping[ModelKind, tuple[str, ...]] = {
     ModelKind.ENCODER: _OF_ENCODERS,
     ModelKind.SCORER: ("max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code"),
     ModelKind.ENCODER_OR_SCORER: _OF_ENCODERS,
-    ModelKind.GENERATOR: tuple(name for name in GeneratorRequest.model_fields if name != "name"),
     ModelKind.WEIGHTS: ("device", "revision", "trust_remote_code"),
 }
-"""Which settings of a model request say something to each kind."""
+"""Which settings of a model request say something to each kind; a language model's engine decides that of one."""
+
+
+def _settings(role: ModelRole) -> Sequence[str]:
+    """The settings that say something to a model of a step."""
+    if role.kind is not ModelKind.GENERATOR:
+        return _SETTINGS[role.kind]
+    return [
+        name for name in GeneratorRequest.model_fields if name != "name" and any(uses(e, name) for e in role.engines)
+    ]
 
 
 @dataclass(frozen=True)
@@ -94,15 +103,16 @@ def model_settings(step: Step, role: ModelRole | None = None) -> list[ModelSetti
     of the step gets `generator_`.
     """
     taken = {*step.options.model_fields, *step.inputs, *(model.flag for model in step.models.values())}
-    kinds = dict.fromkeys(model.kind for model in step.models.values())
-    of_others = {name for kind in kinds if kind is not ModelKind.GENERATOR for name in _SETTINGS[kind]}
+    of_others = {
+        name for model in step.models.values() if model.kind is not ModelKind.GENERATOR for name in _settings(model)
+    }
+    roles = [role] if role else list(step.models.values())
     found = []
     for request, prefix, clashing in (
         (ModelRequest, "encode", taken),
         (GeneratorRequest, "generator", taken | of_others),
     ):
-        wanted = [role.kind] if role else list(kinds)
-        used = {name for kind in wanted if request_type(kind) is request for name in _SETTINGS[kind]}
+        used = {name for model in roles if request_type(model.kind) is request for name in _settings(model)}
         found += [
             ModelSetting(name, request, f"{prefix}_{name}" if name in clashing else name)
             for name in request.model_fields
@@ -156,7 +166,7 @@ def preview_stage(stage: Stage) -> Sequence[str]:
     first = read[main]
     if isinstance(first, pl.DataFrame):
         read = {**read, main: first.head(_ROWS_SHOWN)}
-    return stage.step.preview(**read, options=stage.options)
+    return stage.step.preview(**read, options=stage.options, models=stage.models)
 
 
 def _part_rows(values: Mapping[str, Any]) -> int:
@@ -181,7 +191,10 @@ def stage_of(step: Step, values: Mapping[str, Any], typed: set[str]) -> Stage:
     }
     _refuse_unused(step, options, inputs, typed)
     outputs = _outputs(step, options, models, values["output"])
-    return Stage(step=step, options=options, inputs=inputs, models=models, outputs=outputs)
+    try:
+        return Stage(step=step, options=options, inputs=inputs, models=models, outputs=outputs)
+    except OptionsError as error:
+        raise OptionsError(in_flags(str(error), step.options)) from None
 
 
 def _options(step: Step, values: Mapping[str, Any]) -> StepOptions:
@@ -214,12 +227,25 @@ def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[A
     given = values[role.flag.replace("-", "_")]
     names = {setting.name: setting.parameter for setting in model_settings(step, role)}
     settings = {setting: values[name] for setting, name in names.items() if values[name] is not None}
+    if role.kind is ModelKind.GENERATOR:
+        settings = {setting: value for setting, value in settings.items() if _is_meant_for(role, setting, step, values)}
     called = {setting: flag(name) for setting, name in names.items()} | {"name": flag(role.flag)}
     return tuple(
         validated(request_type(role.kind), {"name": name, **settings}, called)
         for name in (given if isinstance(given, list) else [given])
         if name is not None
     )
+
+
+def _is_meant_for(role: ModelRole, setting: str, step: Step, values: Mapping[str, Any]) -> bool:
+    """Whether a setting may be for this language model: not if another's engine uses it, and its own does not."""
+    engines = {
+        model.flag: engine_in(values[model.flag.replace("-", "_")] or "")
+        for model in step.models.values()
+        if model.kind is ModelKind.GENERATOR
+    }
+    users = [flagged for flagged, engine in engines.items() if engine is not None and uses(engine, setting)]
+    return role.flag in users or not users
 
 
 def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileInput], typed: set[str]) -> None:

@@ -32,16 +32,20 @@ def load(spec: FoundModel) -> Encoder | PairScorer | TextGenerator:
 
 
 def load_generator(spec: GeneratorSpec) -> TextGenerator:
-    """The engine that asks a language model: vLLM in this process, or the client of a server.
+    """The engine that asks a language model: vLLM or transformers in this process, or the client of a server.
 
     Raises:
-        ModelError: vLLM cannot use it.
+        ModelError: its engine cannot use it.
         MissingExtraError: the engine is not installed.
     """
     if spec.request.engine == "vllm":
         from pairforge.engines.vllm_models import load_vllm_model  # noqa: PLC0415 - each engine loads with its first use
 
         return load_vllm_model(spec)
+    if spec.request.engine == "seq2seq":
+        from pairforge.engines.seq2seq_models import load_seq2seq_model  # noqa: PLC0415 - each engine loads with its first use
+
+        return load_seq2seq_model(spec)
     from pairforge.engines.servers import load_served_model  # noqa: PLC0415 - each engine loads with its first use
 
     return load_served_model(spec)

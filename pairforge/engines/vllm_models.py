@@ -18,7 +18,7 @@ from pairforge.engines.printed import Printed
 from pairforge.engines.schemas import strict
 from pairforge.engines.vllm_faults import one_line, vllm_fault
 from pairforge.errors import MissingExtraError, ModelError
-from pairforge.generators import Answer, Ask, GeneratorRequest, GeneratorSpec, NoReply, Reply, Schema
+from pairforge.generators import DOES_NOT_FIT, Answer, Ask, GeneratorRequest, GeneratorSpec, Reply, Schema
 
 _FIRST_CHUNK = 512
 _CHUNKS = (64, 8192)
@@ -26,7 +26,6 @@ _SECONDS_A_CHUNK = (30.0, 120.0)
 """A chunk grows while it takes less, and shrinks when it takes more: the engine drains at the end of each, and a kill
 loses the one that is under way."""
 
-_TOO_LONG = NoReply("the prompt does not fit the context")
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 _END_OF_THOUGHT = "</think>"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "added_tokens.json")
@@ -77,7 +76,7 @@ class VllmModel:
             if self._fits(ask):
                 fitting.append(place)
             else:
-                yield place, _TOO_LONG
+                yield place, DOES_NOT_FIT
         size = _FIRST_CHUNK
         while fitting:
             chunk, fitting = fitting[:size], fitting[size:]

@@ -27,6 +27,9 @@ class Stage:
         inputs: Input role → files; optional ones may be left out.
         models: Model role → models asked for; the role's default where it is left out.
         outputs: Output name → path; defaults beside the first input, and for further outputs beside the main one.
+
+    Raises:
+        OptionsError: the options mean nothing to the models, or those cannot do what the step needs.
     """
 
     step: Step
@@ -34,6 +37,9 @@ class Stage:
     inputs: Mapping[str, FileInput] = field(default_factory=dict)
     models: Mapping[str, tuple[AnyRequest, ...]] = field(default_factory=dict)
     outputs: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.step.check_models(self.options, self.models)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import polars as pl
@@ -16,8 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from pairforge.cache import cache_folder
 from pairforge.execution.ledger import Ledger
 from pairforge.frames import FrameContract
+from pairforge.generator_engines import INSTRUCTED, Engine
+from pairforge.generators import AnyRequest, GeneratorRequest
 from pairforge.models import DEFAULT_ENCODER, ModelKind
 from pairforge.progress import Progress, silent
+
+Requests = Mapping[str, Sequence[AnyRequest]]
+"""Model role → the models asked for."""
+
+NO_REQUESTS: Requests = MappingProxyType({})
 
 
 class StepOptions(BaseModel):
@@ -94,6 +102,7 @@ class ModelRole:
         many: Whether several may be given (the command line takes them as arguments).
         needed: Whether these options use it at all; one that is not needed is neither resolved nor loaded.
         optional: Whether the step does without it where none is named; it is then None.
+        engines: The engines whose language models may take it, where it is one.
     """
 
     help: str
@@ -103,6 +112,7 @@ class ModelRole:
     many: bool = False
     needed: Callable[[Any], bool] = _always
     optional: bool = False
+    engines: tuple[Engine, ...] = INSTRUCTED
 
     @property
     def must_be_named(self) -> bool:
@@ -168,8 +178,10 @@ class Step:
         suffix: What the default output adds to the input's name (`pairs.parquet` → `pairs.SUFFIX.parquet`), or how
             these options decide it; the step's name if empty.
         files_in_options: Files that these options name; their contents count for being up to date.
-        preview: Called as `preview(**inputs, options=…)` with the first rows of the first input, for what the step
-            would ask a language model of them; None for a step that asks none.
+        preview: Called as `preview(**inputs, options=…, models=…)` with the first rows of the first input and the
+            models asked for, for what the step would ask a language model of them; None for a step that asks none.
+        refuse: Called as `refuse(options, models)` with the models asked for, before anything is read; raises
+            OptionsError where these options mean nothing to such models.
         version: Raised when the output would change for the same input and options.
     """
 
@@ -183,6 +195,7 @@ class Step:
     suffix: str | Callable[[Any], str] = ""
     files_in_options: Callable[[Any], Sequence[str]] = lambda options: ()
     preview: Callable[..., Sequence[str]] | None = None
+    refuse: Callable[[Any, Requests], None] = lambda options, models: None
     version: int = 1
 
     def __post_init__(self) -> None:
@@ -190,6 +203,18 @@ class Step:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise TypeError(f"step {self.name} uses {', '.join(twice)} for two things")
+
+    def check_models(self, options: StepOptions, models: Requests) -> None:
+        """See that these models can do what these options want of them, by what was asked for alone.
+
+        Raises:
+            OptionsError: a language model follows no instructions but has to, or an option means nothing to it.
+        """
+        for name, requests in models.items():
+            for request in requests:
+                if isinstance(request, GeneratorRequest) and request.engine not in self.models[name].engines:
+                    request.refuse_without_instructions(self.name)
+        self.refuse(options, models)
 
     def inputs_for(self, options: StepOptions) -> dict[str, Input]:
         """The inputs as these options want them."""

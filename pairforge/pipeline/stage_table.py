@@ -132,6 +132,11 @@ def draft(name: str, table: Mapping[str, Any], steps: Mapping[str, Entry], fault
         valid=options is not None,
     )
     _check_complete(made, table, faults)
+    if made.valid:
+        try:
+            step.check_models(made.options, made.models)
+        except OptionsError as error:
+            faults.add(place, str(error))
     return made
 
 

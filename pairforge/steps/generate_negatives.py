@@ -15,7 +15,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from pairforge.errors import OptionsError
-from pairforge.execution.step import Input, ModelRole, RowWise, Step, StepContext
+from pairforge.execution.step import NO_REQUESTS, Input, ModelRole, Requests, RowWise, Step, StepContext
 from pairforge.frames import N_TUPLE, PAIR, TRIPLET
 from pairforge.generators import TextGenerator
 from pairforge.models import Encoder, ModelKind, PairScorer
@@ -30,7 +30,8 @@ from pairforge.steps.generation.model_checks import (
 from pairforge.steps.generation.negatives import Kind, Negatives, as_n_tuples, as_triplets, examples_of, wish_for
 from pairforge.steps.generation.options import FewShotOptions, files_of
 from pairforge.steps.generation.text_checks import LengthCheckOptions, fault_beside
-from pairforge.steps.generation.wishes import WISH_FIELDS, Verifier, Wish, Writing, previewed
+from pairforge.steps.generation.wishes import WISH_FIELDS, Verifier, Wish
+from pairforge.steps.generation.writing import Writing, previewed
 from pairforge.text import normalised
 
 
@@ -161,7 +162,7 @@ def negatives_for(
     return as_n_tuples(kept, extra, served, options.num_negatives)
 
 
-def preview(pairs: pl.DataFrame, *, options: GenerateNegativesOptions) -> list[str]:
+def preview(pairs: pl.DataFrame, *, options: GenerateNegativesOptions, models: Requests = NO_REQUESTS) -> list[str]:
     """What would be asked about these pairs."""
     return previewed(options, _wishes(pairs, 0, other_positives(pairs), options), _shared(options))
 

@@ -20,7 +20,8 @@ from pairforge.steps.generation.from_texts import FromTexts
 from pairforge.steps.generation.options import GeneratingOptions, files_of
 from pairforge.steps.generation.prompts import RowText
 from pairforge.steps.generation.text_checks import TextCheckOptions, text_fault
-from pairforge.steps.generation.wishes import WISH_FIELDS, Wish, Written, WrittenTexts, one_row_each
+from pairforge.steps.generation.wishes import WISH_FIELDS, Wish, Written, WrittenTexts
+from pairforge.steps.generation.writing import one_row_each
 
 Kind = Literal["entailed", "neutral", "contradicted"]
 _KINDS: tuple[Kind, ...] = ("entailed", "neutral", "contradicted")

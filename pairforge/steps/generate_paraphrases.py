@@ -22,7 +22,8 @@ from pairforge.steps.generation.model_checks import ENCODER_ROLE, SimilarityChec
 from pairforge.steps.generation.options import GeneratingOptions, files_of
 from pairforge.steps.generation.prompts import RowText
 from pairforge.steps.generation.text_checks import LengthCheckOptions, fault_beside
-from pairforge.steps.generation.wishes import WISH_FIELDS, Wish, Written, WrittenTexts, one_row_each
+from pairforge.steps.generation.wishes import WISH_FIELDS, Wish, Written, WrittenTexts
+from pairforge.steps.generation.writing import one_row_each
 
 
 class Paraphrases(WrittenTexts):

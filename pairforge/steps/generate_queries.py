@@ -1,21 +1,24 @@
 """Queries that a language model writes for documents: pairs of a corpus that has none.
 
-A query is kept only if it finds its document again. Sources: Nogueira et al. 2019 (doc2query), Bonifacio et al. 2022
-(InPars), Dai et al. 2022 (Promptagator), Wang et al. 2022 (GPL).
+A query is kept only if it finds its document again. A model that follows instructions is told what is wanted; one that
+was trained to write queries is given the document alone, and as many are drawn as are wanted. Sources: Nogueira et al.
+2019 (doc2query), Bonifacio et al. 2022 (InPars), Dai et al. 2022 (Promptagator), Wang et al. 2022 (GPL).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
 
-from pairforge.errors import OptionsError
-from pairforge.execution.step import Input, ModelRole, RowWise, Step, StepContext
+from pairforge.errors import FileError, OptionsError
+from pairforge.execution.step import NO_REQUESTS, Input, ModelRole, Requests, RowWise, Step, StepContext
 from pairforge.frames import PAIR, TEXT
-from pairforge.generators import TextGenerator
+from pairforge.generator_engines import ENGINES
+from pairforge.generators import AnyRequest, GeneratorRequest, TextGenerator
 from pairforge.models import Encoder, ModelKind
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.generation.copies import Known
@@ -23,17 +26,8 @@ from pairforge.steps.generation.options import FewShotOptions, files_of
 from pairforge.steps.generation.prompts import RowText
 from pairforge.steps.generation.round_trips import round_trip
 from pairforge.steps.generation.text_checks import TextCheckOptions, text_fault
-from pairforge.steps.generation.wishes import (
-    WISH_FIELDS,
-    Check,
-    Verifier,
-    Wish,
-    Writing,
-    Written,
-    WrittenTexts,
-    one_row_each,
-    previewed,
-)
+from pairforge.steps.generation.wishes import WISH_FIELDS, Check, Verifier, Wish, Written, WrittenTexts
+from pairforge.steps.generation.writing import Writing, one_row_each, previewed
 
 Kind = Literal["question", "keyword", "claim", "title"]
 
@@ -55,6 +49,7 @@ class GenerateQueriesOptions(FewShotOptions, TextCheckOptions):
 
     step: ClassVar[str] = "generate-queries"
     fields: ClassVar[tuple[str, ...]] = ("document", "examples", *WISH_FIELDS)
+    plain_field: ClassVar[str | None] = "document"
 
     num_queries: Annotated[int, Field(ge=1, description="Queries for each document.")] = 3
     kind: Annotated[
@@ -94,17 +89,18 @@ def generate_queries(
 
     Args:
         documents: text; other columns travel.
-        generator: The language model.
+        generator: The language model; one that follows no instructions draws queries of no kind.
         encoder: Searches the documents; with round_trip "dense".
         options: How many, of which kinds, how they are verified.
         context: The caches, and where what was refused and dropped is counted.
 
     Returns:
-        anchor (the query), positive (the document), the other columns, and kind; a row for each query.
+        anchor (the query), positive (the document), the other columns, and kind (null where it is not known); a row for
+        each query.
 
     Raises:
         FrameError: a column is missing or in the way.
-        OptionsError: the prompt does not fit, or the round trip has no model.
+        OptionsError: the prompt does not fit, the round trip has no model, or an option means nothing to the generator.
         ModelError: a model cannot be asked.
     """
     context = context or StepContext()
@@ -122,6 +118,7 @@ def prepare(
     context: StepContext,
 ) -> Writing:
     """Ready the search and say what asking will take; errors as of `generate_queries`."""
+    refuse(options, {"generator": (generator.spec.request,)})
     saved = ["asked", "answered"] if options.save_prompts else []
     extra_columns(documents, ("text",), ["anchor", "positive", "kind", *saved], "documents")
     if (encoder is None) == (options.round_trip == "dense"):
@@ -143,12 +140,44 @@ def queries_for(
     kept, served = prepared.fulfil(asked, _wishes(asked, first_row, options), context, enough=1)
     extra = [name for name in kept.columns if name != "text"]
     listed = one_row_each(kept, served, text="anchor", kind="kind")
-    return listed.select("anchor", pl.col("text").alias("positive"), *extra, "kind")
+    known = pl.when(pl.col("kind") != "").then("kind").alias("kind")
+    return listed.select("anchor", pl.col("text").alias("positive"), *extra, known)
 
 
-def preview(documents: pl.DataFrame, *, options: GenerateQueriesOptions) -> list[str]:
+def preview(documents: pl.DataFrame, *, options: GenerateQueriesOptions, models: Requests = NO_REQUESTS) -> list[str]:
     """What would be asked about these documents."""
-    return previewed(options, _wishes(documents, 0, options), _shared(options))
+    return previewed(options, _wishes(documents, 0, options), _shared(options), _generator_in(models))
+
+
+def refuse(options: GenerateQueriesOptions, models: Requests) -> None:
+    """Refuse options that mean nothing to a generator which follows no instructions.
+
+    Raises:
+        OptionsError: so is one, or its prompt is none for such a model.
+    """
+    request = _generator_in(models)
+    if request is None or request.follows_instructions:
+        return
+    defaults = GenerateQueriesOptions.model_fields
+    for name in ("kind", "examples", "num_examples"):
+        if (given := getattr(options, name)) != defaults[name].default:
+            shown = given[0] if isinstance(given, tuple) else given
+            raise OptionsError(
+                f"{name}='{shown}' says nothing to {request.name}, which follows no instructions and is shown the "
+                "document alone. Leave it out, or name an instruct model, as vllm:MODEL or openai:MODEL."
+            )
+    if request.temperature == 0 and options.num_queries > 1:
+        raise OptionsError(
+            f"{request.name} writes one query of a document at temperature 0, ever the same, but num_queries is "
+            f"{options.num_queries}. Set that to 1, or a temperature above 0."
+        )
+    with suppress(FileError):  # A file that is missing is told with all the others.
+        options.read_plain_prompt()
+
+
+def _generator_in(models: Requests) -> GeneratorRequest | None:
+    requests: Sequence[AnyRequest] = models.get("generator", ())
+    return next((request for request in requests if isinstance(request, GeneratorRequest)), None)
 
 
 def _wishes(documents: pl.DataFrame, first_row: int, options: GenerateQueriesOptions) -> list[Wish]:
@@ -185,7 +214,13 @@ STEP = Step(
     inputs={"documents": Input("Documents without queries.", (TEXT,), many=True)},
     outputs=lambda options: {"corpus": PAIR},
     models={
-        "generator": ModelRole("Writes the queries.", ModelKind.GENERATOR, flag="generator", default=None),
+        "generator": ModelRole(
+            "Writes the queries: vllm:MODEL, openai:MODEL or seq2seq:MODEL.",
+            ModelKind.GENERATOR,
+            flag="generator",
+            default=None,
+            engines=ENGINES,
+        ),
         "encoder": ModelRole(
             "Searches the documents; with --round-trip dense.",
             ModelKind.ENCODER,
@@ -196,4 +231,5 @@ STEP = Step(
     suffix="queries",
     files_in_options=files_of,
     preview=preview,
+    refuse=refuse,
 )

@@ -16,14 +16,15 @@ from pydantic import Field, model_validator
 from pairforge.engines.scores import ScoreStore
 from pairforge.engines.search import Doubles
 from pairforge.errors import FrameError, OptionsError
-from pairforge.execution.step import Input, ModelRole, RowWise, Step, StepContext
+from pairforge.execution.step import NO_REQUESTS, Input, ModelRole, Requests, RowWise, Step, StepContext
 from pairforge.frames import ANY_CORPUS, N_TUPLE, PAIR, TRIPLET, detect_shape
 from pairforge.generators import TextGenerator
 from pairforge.models import ModelKind, PairScorer
 from pairforge.steps.columns import extra_columns
-from pairforge.steps.generation.asking import Case, Question, ask, first_prompts, saved_prompts, told_cost
+from pairforge.steps.generation.asking import Case, ask, first_prompts, saved_prompts, told_cost
 from pairforge.steps.generation.options import GeneratingOptions, files_of
 from pairforge.steps.generation.policies import APART, JudgedRows, PolicyName
+from pairforge.steps.generation.questions import Question
 from pairforge.steps.generation.verdicts import (
     COLUMNS,
     SCALES,
@@ -187,7 +188,7 @@ def judged_rows(
     return JudgedRows(asked, prepared.texts, verdicts).settled(options.policy, context.ledger)
 
 
-def preview(corpus: pl.DataFrame, *, options: JudgeOptions) -> list[str]:
+def preview(corpus: pl.DataFrame, *, options: JudgeOptions, models: Requests = NO_REQUESTS) -> list[str]:
     """What would be asked about these rows."""
     cases = _cases(corpus, 0, _judged_columns(corpus, options))
     return first_prompts(_question(options), [case.subject for case in cases])

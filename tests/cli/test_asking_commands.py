@@ -103,7 +103,7 @@ def test_settings_of_a_recipe_reach_the_request(run: Callable[..., Ran], served:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--generator", "small"], "'small' names no generator. Write vllm:MODEL or openai:MODEL."),
+        (["--generator", "small"], "'small' names no generator. Write vllm:MODEL, openai:MODEL or seq2seq:MODEL."),
         (["--temperature", "3"], "--temperature should be a number, at least 0, at most 2, but it is '3'."),
         (["--base-url", "127.0.0.1/v1"],
          "--base-url: '127.0.0.1/v1' is no address of a server. Write it as http://127.0.0.1:8000/v1."),

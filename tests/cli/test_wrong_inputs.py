@@ -228,7 +228,7 @@ TABLE = [
     Wrong("no language model named", "generate-negatives pairs.parquet", ("--generator",),
           {"pairs.parquet": PAIRS}, USAGE),
     Wrong("a language model of no engine", "generate-negatives pairs.parquet --generator gpt",
-          ("'gpt'", "vllm:MODEL or openai:MODEL"), {"pairs.parquet": PAIRS}, USAGE),
+          ("'gpt'", "vllm:MODEL, openai:MODEL or seq2seq:MODEL"), {"pairs.parquet": PAIRS}, USAGE),
     Wrong("a prompt with an unknown field", f"generate-negatives pairs.parquet {WRITER} --prompt mine.md",
           ("mine.md", "{{ passage }}", "positive", "Use these alone"),
           {"pairs.parquet": PAIRS, "mine.md": b"# User\n{{ passage }}\n"}, USAGE),

@@ -16,7 +16,7 @@ from pairforge.engines.loading import load_generator
 from pairforge.errors import MissingExtraError, ModelError
 from pairforge.generator_files import find_generator
 from pairforge.generators import LONGEST_ANSWER, Answer, Ask, GeneratorRequest, Message, NoReply, Reply, TextGenerator
-from pairforge.steps.generation.asking import read_answer
+from pairforge.steps.generation.questions import read_answer
 from tests.asking_step import SCHEMA, Opposite
 from tests.scripted_server import Call, Script, ScriptedServer, Turn, refusing, serve
 

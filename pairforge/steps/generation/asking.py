@@ -1,57 +1,29 @@
 """Questions asked of a language model until what comes back is verified, or for so many rounds.
 
 All rows are asked in one round, so that an engine can work on many at a time; then what came back is verified, and the
-rows that it did not serve are asked about again with other draws. An answer that cannot be read is never read as
-anything; it is counted, and asked for again.
+rows that it did not serve are asked about again with other draws. An answer that cannot be read is counted, and asked
+for again.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Generic
 
 from pairforge.engines.answers import AnswerStore
 from pairforge.execution.step import StepContext
-from pairforge.generators import LONGEST_ANSWER, Answer, Ask, NoReply, TextGenerator
+from pairforge.generators import Answer, Ask, GeneratorRequest, NoReply, Reply, TextGenerator
 from pairforge.randomness import row_uniforms
 from pairforge.steps.generation.options import GeneratingOptions
-from pairforge.steps.generation.prompts import Prompt
-
-Subject = TypeVar("Subject")
-"""What a step wants of one row, and keeps of what it got: an object of the step's own."""
-Given = TypeVar("Given", bound=BaseModel)
-"""What an answer holds."""
+from pairforge.steps.generation.questions import Given, Question, Subject
 
 _SEEDS = 2**31
+_BETWEEN_DRAWS = 1_000_000
 _SAMPLE = 32
-
-
-@dataclass(frozen=True)
-class Question(Generic[Subject, Given]):
-    """What is asked about a row, and how an answer is verified.
-
-    Args:
-        prompt: The prompt.
-        answer: What an answer has to hold; its JSON schema is what the model is held to.
-        values: From a subject to the prompt's fields, called anew for each round.
-        take: Verifies the answers of a round, each with its subject, and keeps what is good of them in the subject.
-            Gives for each the reason why the row is to be asked about again, or None where it is served.
-    """
-
-    prompt: Prompt
-    answer: type[Given]
-    values: Callable[[Subject], Mapping[str, Any]]
-    take: Callable[[Sequence[tuple[Subject, Given]]], Sequence[str | None]]
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The JSON schema of an answer."""
-        return self.answer.model_json_schema()
 
 
 @dataclass
@@ -63,16 +35,25 @@ class Case(Generic[Subject]):
         row: The ordinal of its row in the stage's whole input.
         number: Which of the row's subjects it is, from 0.
         fault: Why it is not served; None once it is.
+        read_in_part: Whether the model read only the beginning of what it was asked, as its request says.
         asked: The last prompt.
-        answered: The last answer.
+        answered: The last answer, or answers.
     """
 
     subject: Subject
     row: int
     number: int = 0
     fault: str | None = "not asked"
+    read_in_part: bool = False
     asked: str = field(default="", repr=False)
     answered: str = field(default="", repr=False)
+
+    def keep(self, asked: Sequence[Ask], answers: Sequence[Answer], request: GeneratorRequest) -> None:
+        """Keep what was asked and answered in a round."""
+        replies = [answer for answer in answers if not isinstance(answer, NoReply)]
+        self.asked = "\n\n".join(message.text for message in asked[0].messages)
+        self.answered = "\n".join(reply.text for reply in replies)
+        self.read_in_part |= any(reply.prompt_tokens > _read_tokens(reply, request) for reply in replies)
 
 
 def ask(
@@ -86,47 +67,39 @@ def ask(
     """Ask about every case until it is served, `options.attempts` times at most; what came of it is left in the cases.
 
     Answers are kept in the cache as they come, so that no run asks twice. The draws of an answer follow from the seed,
-    the row and the round alone. Counted in the ledger: questions, tokens, and answers that could not be used by reason.
+    the row, the round and its number alone. Counted in the ledger: questions, tokens, answers that could not be used by
+    reason, and rows that were read in part.
 
     Raises:
         ModelError: the model cannot be asked any more.
-        OptionsError: the prompt cannot be rendered.
+        OptionsError: the prompt cannot be rendered, or the model follows no instructions.
     """
-    store, left = AnswerStore(context.cache / "answers"), list(cases)
-    for attempt in range(options.attempts):
-        asks = [_asked(question, case, attempt, options.seed) for case in left]
-        answers = store.answers(generator, asks, question.schema, context.progress) if asks else []
-        _count(answers, context)
-        readable = []
-        for case, asked, answer in zip(left, asks, answers, strict=True):
-            given = read_answer(answer, question.answer)
-            case.asked = "\n\n".join(message.text for message in asked.messages)
-            case.answered = "" if isinstance(answer, NoReply) else answer.text
-            if isinstance(given, str):
-                case.fault = given
+    request, left = generator.spec.request, list(cases)
+    store = AnswerStore(context.cache / "answers")
+    for attempt in range(question.rounds(request, options.attempts)):
+        asks = [_asks(question, case, attempt, options.seed) for case in left]
+        flat = list(itertools.chain.from_iterable(asks))
+        answers = store.answers(generator, flat, question.schema, context.progress) if flat else []
+        _count(answers, request, context)
+        readable, came = [], iter(answers)
+        for case, asked in zip(left, asks, strict=True):
+            answered = list(itertools.islice(came, len(asked)))
+            case.keep(asked, answered, request)
+            given, faults = question.read(answered)
+            if given is None:
+                case.fault = faults[-1]
             else:
                 readable.append((case, given))
+            for unused in faults if question.drawn else ():
+                context.ledger.count(f"draws not used: {unused}", 1)
         verdicts = question.take([(case.subject, given) for case, given in readable]) if readable else []
         for (case, _), fault in zip(readable, verdicts, strict=True):
             case.fault = fault
         left = [case for case in left if case.fault is not None]
         for fault, number in Counter(str(case.fault) for case in left).items():
             context.ledger.count(f"not used: {fault}", number)
-
-
-def read_answer(answer: Answer, wanted: type[Given]) -> Given | str:
-    """What an answer holds, or why it cannot be used."""
-    if isinstance(answer, NoReply):
-        return answer.reason
-    if len(answer.text) > LONGEST_ANSWER:
-        return "answer too long to be read"
-    text = _json_in(answer.text)
-    if not text:
-        return "empty answer"
-    try:
-        return wanted.model_validate_json(text)
-    except ValidationError:
-        return "answer is not of the wanted form" if answer.whole else "answer cut at --max-tokens"
+    if in_part := sum(case.read_in_part for case in cases):
+        context.ledger.count(f"rows of which the model read the first {request.max_length:,} tokens alone", in_part)
 
 
 def saved_prompts(cases: Sequence[Case[Subject]], options: GeneratingOptions) -> dict[str, list[str]]:
@@ -150,7 +123,7 @@ def told_cost(
     options: GeneratingOptions,
     output_tokens: Callable[[Sequence[Case[Subject]]], float],
 ) -> str:
-    """What asking will take, in one line: rows, tokens, and money where a price is known.
+    """What asking will take, in one line: questions, tokens, and money where a price is known.
 
     Args:
         question: What is asked.
@@ -158,39 +131,42 @@ def told_cost(
         generator: The model, which counts the tokens of a sample of prompts.
         options: The step's options.
         output_tokens: Estimates the tokens of one answer from a sample of cases.
+
+    Raises:
+        OptionsError: the model follows no instructions.
     """
+    request = generator.spec.request
+    question.rounds(request, options.attempts)
     sample = cases[:: max(1, math.ceil(len(cases) / _SAMPLE))]
     if not sample:
         return "nothing to ask"
-    prompts = sum(generator.prompt_tokens([_asked(question, case, 0, options.seed) for case in sample])) / len(sample)
-    answers = min(output_tokens(sample), generator.spec.request.max_tokens)
-    prompt_total, answer_total = prompts * len(cases), answers * len(cases)
-    request = generator.spec.request
+    prompts = generator.prompt_tokens([_asks(question, case, 0, options.seed)[0] for case in sample])
+    read = sum(min(tokens, request.max_length or tokens) for tokens in prompts) / len(prompts)
+    questions = sum(question.draws(case.subject) for case in cases)
+    prompt_total, answer_total = read * questions, min(output_tokens(sample), request.max_tokens) * questions
     money = ""
     if request.input_price is not None or request.output_price is not None:
         price = (prompt_total * (request.input_price or 0) + answer_total * (request.output_price or 0)) / 1e6
         money = f", about {price:,.2f} at the given prices"
     return (
-        f"{len(cases):,} questions to {generator.spec.name}: about {prompt_total:,.0f} tokens of prompts and "
+        f"{questions:,} questions to {generator.spec.name}: about {prompt_total:,.0f} tokens of prompts and "
         f"{answer_total:,.0f} of answers if each is asked once{money}"
     )
 
 
-def _asked(question: Question[Subject, Given], case: Case[Subject], attempt: int, seed: int) -> Ask:
-    draw = row_uniforms(seed, case.row, [case.number * 1000 + attempt], stream=7)
-    return Ask(question.prompt.render(question.values(case.subject)), int(draw[0] * _SEEDS))
+def _asks(question: Question[Subject, Given], case: Case[Subject], attempt: int, seed: int) -> list[Ask]:
+    messages = question.prompt.render(question.values(case.subject))
+    draws = [case.number * 1000 + attempt + _BETWEEN_DRAWS * draw for draw in range(question.draws(case.subject))]
+    return [Ask(messages, int(draw * _SEEDS)) for draw in row_uniforms(seed, case.row, draws, stream=7)]
 
 
-def _json_in(text: str) -> str:
-    """The JSON in an answer: what follows a thought, without the fence that some models put about it."""
-    answer = text.rpartition("</think>")[2].strip()
-    if answer.startswith("```"):
-        answer = answer.partition("\n")[2].rpartition("```")[0]
-    return answer.strip()
+def _read_tokens(reply: Reply, request: GeneratorRequest) -> int:
+    """Tokens of a question that the model read."""
+    return min(reply.prompt_tokens, request.max_length or reply.prompt_tokens)
 
 
-def _count(answers: Sequence[Answer], context: StepContext) -> None:
+def _count(answers: Sequence[Answer], request: GeneratorRequest, context: StepContext) -> None:
     given = [answer for answer in answers if not isinstance(answer, NoReply)]
     context.ledger.count("questions", len(answers))
-    context.ledger.count("prompt tokens", sum(reply.prompt_tokens for reply in given))
+    context.ledger.count("prompt tokens", sum(_read_tokens(reply, request) for reply in given))
     context.ledger.count("answer tokens", sum(reply.output_tokens for reply in given))

@@ -8,14 +8,15 @@ from typing import Any, Generic, TypeVar
 
 import polars as pl
 
-from pairforge.execution.step import RowWise, StepContext
+from pairforge.execution.step import NO_REQUESTS, Requests, RowWise, StepContext
 from pairforge.frames import TEXT
 from pairforge.generators import TextGenerator
 from pairforge.models import Encoder
 from pairforge.steps.columns import extra_columns
 from pairforge.steps.generation.copies import Known
 from pairforge.steps.generation.options import GeneratingOptions
-from pairforge.steps.generation.wishes import Check, Verifier, Wish, Writing, WrittenTexts, previewed
+from pairforge.steps.generation.wishes import Check, Verifier, Wish, WrittenTexts
+from pairforge.steps.generation.writing import Writing, previewed
 
 Options = TypeVar("Options", bound=GeneratingOptions)
 
@@ -101,7 +102,7 @@ class FromTexts(Generic[Options]):
         kept, served = prepared.fulfil(asked, self._wishes(asked, first_row, options), context, enough=1)
         return self.shape(kept, served, [name for name in kept.columns if name != "text"])
 
-    def preview(self, *, options: Options, **given: pl.DataFrame) -> list[str]:
+    def preview(self, *, options: Options, models: Requests = NO_REQUESTS, **given: pl.DataFrame) -> list[str]:
         """What would be asked about these texts."""
         return previewed(options, self._wishes(given[self.role], 0, options), {})
 

@@ -11,7 +11,8 @@ from pairforge.frames import N_TUPLE
 from pairforge.steps.generation.copies import Known
 from pairforge.steps.generation.languages import most_telling
 from pairforge.steps.generation.prompts import RowText
-from pairforge.steps.generation.wishes import Wish, Written, WrittenTexts, one_row_each
+from pairforge.steps.generation.wishes import Wish, Written, WrittenTexts
+from pairforge.steps.generation.writing import one_row_each
 
 Kind = Literal["same-topic-wrong-fact", "same-words-other-meaning", "neighbouring-question", "contradiction"]
 _OTHERS_SHOWN = 5

@@ -22,6 +22,8 @@ class GeneratingOptions(SeededOptions):
 
     step: ClassVar[str]
     fields: ClassVar[tuple[str, ...]]
+    plain_field: ClassVar[str | None] = None
+    """The text of a row that a model gets which follows no instructions; None where the step needs one that does."""
 
     prompt: Annotated[
         str | None, Field(min_length=1, description="Markdown file with the prompt; the shipped one if not given.")
@@ -58,6 +60,19 @@ class GeneratingOptions(SeededOptions):
             FileError, OptionsError: it cannot be read, or does not fit the step.
         """
         return Prompt.read(self.step, self.fields, self.prompt)
+
+    def read_plain_prompt(self) -> Prompt:
+        """The prompt of a model that follows no instructions: the row's text alone, unless the user put words about it.
+
+        Raises:
+            FileError, OptionsError: it cannot be read, shows something else than that text, or speaks to a chat model.
+        """
+        field = self.plain_field or ""
+        if self.prompt is None:
+            return Prompt(f"the prompt of {self.step}", f"# User\n{{{{ {field} }}}}", (field,))
+        prompt = Prompt.read(self.step, (field,), self.prompt)
+        prompt.refuse_system()
+        return prompt
 
     def limited(self, rows: pl.DataFrame, first_row: int, ledger: Ledger) -> pl.DataFrame:
         """The rows of a part that are asked about; the others count as dropped.

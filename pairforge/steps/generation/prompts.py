@@ -47,6 +47,11 @@ class RowText:
         return fenced(self._text)
 
 
+def bare(shown: RowText) -> str:
+    """The text without a fence, for a model that follows no instructions, so that none in it can lead it astray."""
+    return shown._text
+
+
 def fenced(text: str) -> str:
     """A text as a Markdown code block that it cannot end: CommonMark closes a fence only by one as long or longer."""
     longest = max(map(len, re.findall("`+", text)), default=0)
@@ -116,6 +121,18 @@ class Prompt:
             raise OptionsError(
                 f"{self.place}: has no value for {', '.join(f'{{{{ {name} }}}}' for name in unknown)} "
                 f"(fields: {', '.join(self.fields)}). Use these alone."
+            )
+
+    def refuse_system(self) -> None:
+        """Refuse a prompt for a chat.
+
+        Raises:
+            OptionsError: it has a `# System` heading.
+        """
+        if "system" in [role for role, _ in self._sections]:
+            raise OptionsError(
+                f"{self.place}: has a heading '# System', but the model follows no instructions. Put the little that "
+                "it was trained to see, as 'generate query: {{ document }}', below '# User' alone."
             )
 
     def render(self, values: Mapping[str, Any]) -> tuple[Message, ...]:

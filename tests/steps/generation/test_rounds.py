@@ -10,9 +10,10 @@ from pydantic import BaseModel
 
 from pairforge.execution.step import StepContext
 from pairforge.generators import Answer, GeneratorRequest, NoReply, Reply
-from pairforge.steps.generation.asking import Case, Question, ask, first_prompts, read_answer, saved_prompts, told_cost
+from pairforge.steps.generation.asking import Case, ask, first_prompts, saved_prompts, told_cost
 from pairforge.steps.generation.options import GeneratingOptions
 from pairforge.steps.generation.prompts import Prompt, RowText
+from pairforge.steps.generation.questions import Question, read_answer
 from tests.fakes import ScriptedGenerator
 
 
