@@ -3,8 +3,9 @@
 Such a model follows no instructions: it was trained to write, say, a query for a document. Its texts are sampled token
 by token, each by a number in [0, 1) that hangs on the question's seed and the token's place alone: neither the
 questions beside it, nor their order, nor how many are written at once draw another. Only the last bits of a probability
-hang on the batch, as with every batched model: in float32 about one number in a million lies so near the border of two
-tokens that they decide, in half precision far more. Answers that were kept are the same for ever.
+hang on the batch, as with every batched model; where a number lies so near the border of two tokens that they decide,
+which float32 makes rare and half precision does not, a text that is written anew may differ. Answers that were kept are
+the same for ever.
 
 Sources: Nogueira et al. 2019 (doc2query), Wang et al. 2022 (GPL).
 """

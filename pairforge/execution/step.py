@@ -210,9 +210,9 @@ class Step:
         Raises:
             OptionsError: a language model follows no instructions but has to, or an option means nothing to it.
         """
-        for name, requests in models.items():
-            for request in requests:
-                if isinstance(request, GeneratorRequest) and request.engine not in self.models[name].engines:
+        for name, role in self.models.items():
+            for request in models.get(name, ()):
+                if isinstance(request, GeneratorRequest) and request.engine not in role.engines:
                     request.refuse_without_instructions(self.name)
         self.refuse(options, models)
 
