@@ -236,7 +236,7 @@ def load_generator(model: str | GeneratorRequest) -> TextGenerator:
     """Find and load a language model.
 
     Args:
-        model: `vllm:MODEL`, `openai:MODEL`, or a request with settings (server, temperature …).
+        model: `vllm:MODEL`, `openai:MODEL`, `seq2seq:MODEL`, or a request with settings (server, temperature …).
 
     Raises:
         ModelError: it cannot be found or used; whether a server answers is only seen when it is asked.
