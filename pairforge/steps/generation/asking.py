@@ -7,7 +7,9 @@ anything; it is counted, and asked for again.
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ Given = TypeVar("Given", bound=BaseModel)
 
 _SEEDS = 2**31
 _SAMPLE = 32
+_CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def read_answer(answer: Answer, wanted: type[Given]) -> Given | str:
     if not text:
         return "empty answer"
     try:
-        return wanted.model_validate_json(text)
+        return wanted.model_validate_json(_escaped(text))
     except ValidationError:
         return "answer is not of the wanted form" if answer.whole else "answer cut at --max-tokens"
 
@@ -187,6 +190,16 @@ def _json_in(text: str) -> str:
     if answer.startswith("```"):
         answer = answer.partition("\n")[2].rpartition("```")[0]
     return answer.strip()
+
+
+def _escaped(text: str) -> str:
+    """The JSON, control characters in its texts as escapes: some servers that hold a model to a schema let them in."""
+    if not _CONTROL.search(text):
+        return text
+    try:
+        return json.dumps(json.loads(text, strict=False))
+    except (ValueError, RecursionError):
+        return text
 
 
 def _count(answers: Sequence[Answer], context: StepContext) -> None:
