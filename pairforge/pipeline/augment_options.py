@@ -139,6 +139,10 @@ class AugmentOptions(SeededOptions):
             if self.given is None:
                 raise OptionsError("candidates='given' needs their file. Name it with --given.")
             raise OptionsError(f"--given names a file, but candidates='{self.candidates}'. Say candidates='given'.")
+        if self.candidates == "given" and self.top_k != type(self).model_fields["top_k"].default:
+            raise OptionsError("top_k is of pairs that are found, but with candidates='given' none are. Leave it out.")
+        if "semantic" not in self.candidates and self.encoder != DEFAULT_ENCODER:
+            raise OptionsError(f"encoder finds semantic pairs, but candidates='{self.candidates}'. Leave it out.")
         if self.true is not None and not self.verify:
             raise OptionsError(
                 "--true is for comparing students, and there is nothing to judge them by. Give --verify."

@@ -171,6 +171,8 @@ TABLE = [
           {"gold.parquet": _parquet({"sentence1": ["cat"], "sentence2": ["dog"], "score": [0.5]})}),
     Wrong("candidates not named", "propose-pairs gold.parquet --by given", ("candidates", "--given"),
           {"gold.parquet": SCORED}, USAGE),
+    Wrong("neighbours of given candidates", "propose-pairs gold.parquet --by given --given c.parquet --top-k 2",
+          ("--top-k", "--by given", "Leave it out"), {"gold.parquet": SCORED, "c.parquet": SCORED}, USAGE),
     Wrong("gold of one score", "sample-silver silver.parquet --gold gold.parquet",
           ("gold.parquet", "all scores are 0.5", "all"),
           {"silver.parquet": SCORED,

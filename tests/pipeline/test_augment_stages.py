@@ -106,6 +106,8 @@ def test_every_table_names_what_its_step_knows() -> None:
     [
         ({"candidates": "given"}, "Name it with --given"),
         ({"given": "pairs.parquet"}, "Say candidates='given'"),
+        ({"candidates": "given", "given": "pairs.parquet", "top_k": 7}, "top_k is of pairs .* candidates='given'"),
+        ({"candidates": "random", "encoder": "finder"}, "encoder .* candidates='random'. Leave it out"),
         ({"true": "true.parquet"}, "Give --verify"),
         ({"teacher": "base", "teacher_ready": "ready"}, "Give one of them"),
     ],
