@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from pairforge.cache import cache_folder
+from pairforge.cli.model_settings import identifier, model_settings, own_settings
 from pairforge.cli.parameters import flag, is_positional, validated
 from pairforge.cli.quiet import environment
 from pairforge.cli.render import print_json, results_json, say, show_outcome, show_prompts, show_results
@@ -19,23 +18,8 @@ from pairforge.execution.inputs import given_inputs, read_inputs
 from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepOptions
 from pairforge.frames import ColumnKind
-from pairforge.generators import AnyRequest, GeneratorRequest, request_type
-from pairforge.models import ModelKind, ModelRequest
+from pairforge.generators import AnyRequest, request_type
 from pairforge.progress import terminal
-
-_ROWS_SHOWN = 3
-
-_OF_ENCODERS = (
-    "query_prompt", "document_prompt", "max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code",
-)  # fmt: skip
-_SETTINGS: Mapping[ModelKind, tuple[str, ...]] = {
-    ModelKind.ENCODER: _OF_ENCODERS,
-    ModelKind.SCORER: ("max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code"),
-    ModelKind.ENCODER_OR_SCORER: _OF_ENCODERS,
-    ModelKind.GENERATOR: tuple(name for name in GeneratorRequest.model_fields if name != "name"),
-    ModelKind.WEIGHTS: ("device", "revision", "trust_remote_code"),
-}
-"""Which settings of a model request say something to each kind."""
 
 
 @dataclass(frozen=True)
@@ -70,45 +54,6 @@ def bounded_score(step: Step) -> bool:
     """Whether an input may hold scores on a scale of their own."""
     columns = (column for entry in step.inputs.values() for shape in entry.shapes for column in shape.columns)
     return any(column.kind is ColumnKind.SCORE and column.maximum == 1 for column in columns)
-
-
-@dataclass(frozen=True)
-class ModelSetting:
-    """A setting of the models of one or more kinds, and the parameter that sets it.
-
-    Args:
-        name: The request's field.
-        request: The request that has it.
-        parameter: The parameter of the command.
-    """
-
-    name: str
-    request: type[AnyRequest]
-    parameter: str
-
-
-def model_settings(step: Step, role: ModelRole | None = None) -> list[ModelSetting]:
-    """The settings of a step's models, or of one of them, in the order of help.
-
-    One that the step's options also have gets `encode_` before it, and one that language models share with other models
-    of the step gets `generator_`.
-    """
-    taken = {*step.options.model_fields, *step.inputs, *(model.flag for model in step.models.values())}
-    kinds = dict.fromkeys(model.kind for model in step.models.values())
-    of_others = {name for kind in kinds if kind is not ModelKind.GENERATOR for name in _SETTINGS[kind]}
-    found = []
-    for request, prefix, clashing in (
-        (ModelRequest, "encode", taken),
-        (GeneratorRequest, "generator", taken | of_others),
-    ):
-        wanted = [role.kind] if role else list(kinds)
-        used = {name for kind in wanted if request_type(kind) is request for name in _SETTINGS[kind]}
-        found += [
-            ModelSetting(name, request, f"{prefix}_{name}" if name in clashing else name)
-            for name in request.model_fields
-            if name in used
-        ]
-    return found
 
 
 def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
@@ -152,11 +97,7 @@ def preview_stage(stage: Stage) -> Sequence[str]:
         raise OptionsError(f"{stage.step.name} asks no language model; leave out --dry-run.")
     inputs = given_inputs(stage.step, stage.inputs)
     read = read_inputs(stage.step, stage.options, inputs).by_role
-    main = next(iter(stage.step.inputs))
-    first = read[main]
-    if isinstance(first, pl.DataFrame):
-        read = {**read, main: first.head(_ROWS_SHOWN)}
-    return stage.step.preview(**read, options=stage.options)
+    return stage.step.previewed(stage.options, read)
 
 
 def _part_rows(values: Mapping[str, Any]) -> int:
@@ -180,6 +121,7 @@ def stage_of(step: Step, values: Mapping[str, Any], typed: set[str]) -> Stage:
         if role_model.needed(options)
     }
     _refuse_unused(step, options, inputs, typed)
+    _refuse_settings_of_none(step, models, typed)
     outputs = _outputs(step, options, models, values["output"])
     return Stage(step=step, options=options, inputs=inputs, models=models, outputs=outputs)
 
@@ -211,8 +153,9 @@ def _columns(step: Step, role: str, values: Mapping[str, Any]) -> dict[str, str]
 
 
 def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[AnyRequest, ...]:
-    given = values[role.flag.replace("-", "_")]
+    given = values[identifier(role)]
     names = {setting.name: setting.parameter for setting in model_settings(step, role)}
+    names |= {own.name: own.parameter for own in own_settings(step, role) if values[own.parameter] is not None}
     settings = {setting: values[name] for setting, name in names.items() if values[name] is not None}
     called = {setting: flag(name) for setting, name in names.items()} | {"name": flag(role.flag)}
     return tuple(
@@ -224,7 +167,7 @@ def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[A
 
 def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileInput], typed: set[str]) -> None:
     for role in step.models.values():
-        if role.flag.replace("-", "_") in typed and not role.needed(options):
+        if identifier(role) in typed and not role.needed(options):
             raise OptionsError(
                 f"{flag(role.flag)} is given, but with these options {step.name} uses no such model "
                 f"({role.help[:1].lower()}{role.help[1:].rstrip('.')}). Leave it out."
@@ -235,6 +178,16 @@ def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileIn
             raise OptionsError(f"{flag(name)} is given, but the input that it is about is not: give {wanted} too.")
         if name in typed and not any(_has_column(step.inputs[role].narrowed(options), target) for role in inputs):
             raise OptionsError(f"{flag(name)} is given, but with these options no such column is read. Leave it out.")
+
+
+def _refuse_settings_of_none(step: Step, models: Mapping[str, tuple[AnyRequest, ...]], typed: set[str]) -> None:
+    for name, role in step.models.items():
+        own = [setting.parameter for setting in own_settings(step, role) if setting.parameter in typed]
+        if own and not models.get(name):
+            raise OptionsError(
+                f"{flag(own[0])} is given, but {flag(role.flag)}, which it is about, is not used. Name a model with "
+                f"{flag(role.flag)}, or leave it out."
+            )
 
 
 def _has_column(wanted: Input, target: ColumnTarget) -> bool:

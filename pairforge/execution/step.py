@@ -19,6 +19,8 @@ from pairforge.frames import FrameContract
 from pairforge.models import DEFAULT_ENCODER, ModelKind
 from pairforge.progress import Progress, silent
 
+_ROWS_PREVIEWED = 3
+
 
 class StepOptions(BaseModel):
     """Base of every step's options: each option's name, default, bounds and help stand once, here."""
@@ -169,7 +171,8 @@ class Step:
             these options decide it; the step's name if empty.
         files_in_options: Files that these options name; their contents count for being up to date.
         preview: Called as `preview(**inputs, options=…)` with the first rows of the first input, for what the step
-            would ask a language model of them; None for a step that asks none.
+            would ask a language model of them; None for a step that asks none. So is seen what is wrong with a prompt
+            or with its examples before a model is loaded.
         version: Raised when the output would change for the same input and options.
     """
 
@@ -198,6 +201,13 @@ class Step:
     def streams(self, role: str) -> bool:
         """Whether slices of this input are read when a part is worked on, instead of all of it before."""
         return self.row_wise is not None and self.row_wise.streamed and self.row_wise.role == role
+
+    def previewed(self, options: StepOptions, inputs: Mapping[str, Any]) -> Sequence[str]:
+        """What it would ask a language model about the first rows of these inputs; nothing if it asks none."""
+        if self.preview is None:
+            return ()
+        main = next(iter(self.inputs))
+        return self.preview(**{**inputs, main: inputs[main].slice(0, _ROWS_PREVIEWED)}, options=options)
 
     def suffix_of(self, options: StepOptions) -> str:
         """What the default output adds to the input's name with these options."""
