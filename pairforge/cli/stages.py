@@ -10,7 +10,7 @@ from typing import Any
 
 from pairforge.cache import cache_folder
 from pairforge.cli.model_settings import identifier, model_settings, own_settings
-from pairforge.cli.parameters import flag, is_positional, validated
+from pairforge.cli.parameters import flag, is_positional, told_in_flags, validated
 from pairforge.cli.quiet import environment
 from pairforge.cli.render import print_json, results_json, say, show_outcome, show_prompts, show_results
 from pairforge.errors import OptionsError
@@ -65,7 +65,8 @@ def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
         typed: Those that stood on the command line.
     """
     cache = values["cache_dir"]
-    with environment({"PAIRFORGE_CACHE": str(Path(cache).expanduser())}) if cache else nullcontext():
+    kept = environment({"PAIRFORGE_CACHE": str(Path(cache).expanduser())}) if cache else nullcontext()
+    with kept, told_in_flags(step.options):
         stage = stage_of(step, values, typed)
         if values.get("dry_run"):
             show_prompts(preview_stage(stage))

@@ -11,21 +11,37 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pairforge.cache import cache_folder
+from pairforge.errors import OptionsError
 from pairforge.execution.ledger import Ledger
 from pairforge.frames import FrameContract
 from pairforge.models import DEFAULT_ENCODER, ModelKind
+from pairforge.option_faults import fault_sentences
 from pairforge.progress import Progress, silent
 
 _ROWS_PREVIEWED = 3
 
 
 class StepOptions(BaseModel):
-    """Base of every step's options: each option's name, default, bounds and help stand once, here."""
+    """Base of every step's options: each option's name, default, bounds and help stand once, here.
+
+    Raises:
+        OptionsError: a value is wrong, or at odds with another; all that is wrong, in one line.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, /, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            faults = "; ".join(sentence.rstrip(".") for sentence in fault_sentences(error, type(self)))
+            raise OptionsError(f"{type(self).__name__}: {faults}.") from None
+
+    # Without it `model_validate`, by which commands and recipes learn what is wrong value by value, would come by here.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
 class SeededOptions(StepOptions):
