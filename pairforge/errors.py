@@ -34,7 +34,11 @@ class FrameError(PairforgeError):
 
 
 class OptionsError(PairforgeError):
-    """An option is unknown, out of bounds or at odds with another."""
+    """An option is unknown, out of bounds or at odds with another.
+
+    Options that are made in Python (`MineNegativesOptions(num_negatives=0)`) raise it too, in place of pydantic's
+    ValidationError of several lines. It is no ValueError: pydantic would take one out of a validator for its own.
+    """
 
     exit_code = EXIT_USAGE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,7 +50,7 @@ _QUOTE_WEIGHT = 1.5
 
 
 def save_language_model(
-    folder: Path, *, chat_template: str | None = _CHAT_TEMPLATE, context_length: int = 4096
+    folder: Path, *, chat_template: str | None = _CHAT_TEMPLATE, context_length: int = 4096, thinks: bool = False
 ) -> Path:
     """A Llama of two layers with random weights, a byte-level BPE tokenizer and a chat template that can think.
 
@@ -57,6 +58,7 @@ def save_language_model(
         folder: Where it is saved.
         chat_template: Jinja text; None for a model without one.
         context_length: Tokens of prompt and answer together.
+        thinks: Whether it has tokens that hold a thought, and comes to the end of one.
     """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -74,6 +76,8 @@ def save_language_model(
         [_CHAT_TEMPLATE, *(f"{first} {second}" for first in WORDS for second in WORDS)], trainer
     )
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    if thinks:
+        fast.add_tokens(["<think>", "</think>"])
     fast.chat_template = chat_template
     fast.save_pretrained(folder)
     torch.manual_seed(0)
@@ -86,8 +90,39 @@ def save_language_model(
     with torch.no_grad():
         # One direction that every token has, and that speaks for the quote: texts in JSON come to an end.
         model.model.embed_tokens.weight[:, 0] = 0.5
-        model.lm_head.weight[fast.convert_tokens_to_ids('"'), 0] = _QUOTE_WEIGHT
+        for token in ('"', *(["</think>"] if thinks else [])):
+            model.lm_head.weight[fast.convert_tokens_to_ids(token), 0] = _QUOTE_WEIGHT
     model.save_pretrained(folder)
+    return folder
+
+
+def save_adapter(folder: Path, model: Path, *, strength: float, rank: int = 8) -> Path:
+    """A LoRA adapter with random weights for the queries and values of a model of `save_language_model`.
+
+    Args:
+        folder: Where it is saved.
+        model: The model's folder.
+        strength: Of what it adds; with 0 it changes nothing.
+        rank: Its rank.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    told = json.loads((model / "config.json").read_text())
+    size, torch_generator = told["hidden_size"], torch.Generator().manual_seed(1)
+    weights = {}
+    for layer in range(told["num_hidden_layers"]):
+        for projection in ("q_proj", "v_proj"):
+            place = f"base_model.model.model.layers.{layer}.self_attn.{projection}"
+            weights[f"{place}.lora_A.weight"] = torch.randn(rank, size, generator=torch_generator)
+            weights[f"{place}.lora_B.weight"] = strength * torch.randn(size, rank, generator=torch_generator)
+    folder.mkdir()
+    save_file(weights, folder / "adapter_model.safetensors")
+    settings = {
+        "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": rank, "bias": "none",
+        "target_modules": ["q_proj", "v_proj"], "base_model_name_or_path": str(model),
+    }  # fmt: skip
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
     return folder
 
 

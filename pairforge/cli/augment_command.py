@@ -12,7 +12,7 @@ import typer
 
 from pairforge.cache import cache_folder
 from pairforge.cli.help import Command
-from pairforge.cli.parameters import field_parameter, parameter, validated
+from pairforge.cli.parameters import field_parameter, parameter, told_in_flags, validated
 from pairforge.cli.quiet import environment
 from pairforge.cli.render import print_json, say, show_outcome, show_plan, table
 from pairforge.pipeline.augment import (
@@ -91,7 +91,8 @@ def _run(values: Mapping[str, Any]) -> None:
     given = {name: values[name] for name in AugmentOptions.model_fields if values[name] is not None}
     options = validated(AugmentOptions, given, {})
     cache = values["cache_dir"]
-    with environment({"PAIRFORGE_CACHE": str(Path(cache).expanduser())}) if cache else nullcontext():
+    kept = environment({"PAIRFORGE_CACHE": str(Path(cache).expanduser())}) if cache else nullcontext()
+    with kept, told_in_flags(AugmentOptions):
         planned = plan_augmentation(
             values["gold"],
             values["texts"] or (),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -175,7 +177,7 @@ def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str,
         OptionsError: with a sentence that names every flag at fault.
     """
     try:
-        return model(**values)
+        return model.model_validate(values)
     except OptionsError as error:
         raise OptionsError(in_flags(str(error), model, names)) from None
     except ValidationError as error:
@@ -186,28 +188,46 @@ def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str,
 def in_flags(sentence: str, model: type[BaseModel], names: Mapping[str, str] = MappingProxyType({})) -> str:
     """A sentence about options by their flags: `strategy='easy'` as `--strategy easy`, `min_rank` as `--min-rank`.
 
+    An option whose name is one word is known by its value alone: `threshold=9` as `--threshold 9`.
+
     Args:
-        sentence: The sentence.
-        model: The options model.
-        names: Field → its flag, where that is not the field's own name.
+        sentence: What is wrong, in the names of Python.
+        model: The options.
+        names: Field → how a sentence calls it, where that is not its flag.
     """
     for name in sorted(model.model_fields, key=len, reverse=True):
         called = names.get(name, flag(name))
-        sentence = re.sub(rf"(?<![\w-]){name}='(\S+?)'", rf"{called} \1", sentence)
+        sentence = re.sub(rf"(?<![\w-]){name}=('[^']*'|-?\w(?:[\w./-]*\w)?)", partial(_typed, name, called), sentence)
         if "_" in name:
-            sentence = re.sub(rf"(?<![\w-]){name}(?!\w)", called, sentence)
+            sentence = re.sub(rf"(?<![\w-]){name}(?!\.?\w)", called, sentence)
     return sentence
 
 
+@contextmanager
+def told_in_flags(model: type[BaseModel]) -> Iterator[None]:
+    """Let what is found wrong with options while they are used be told by their flags too."""
+    try:
+        yield
+    except OptionsError as error:
+        raise OptionsError(in_flags(str(error), model)) from error
+
+
+def _typed(name: str, called: str, found: re.Match[str]) -> str:
+    if found[1] in ("True", "False"):
+        return called if found[1] == "True" else flag(f"no_{name}")
+    return f"{called} {found[1] if ' ' in found[1] else found[1].strip(chr(39))}"
+
+
 def _fault(detail: ErrorDetails, model: type[BaseModel], names: Mapping[str, str]) -> str:
+    message = in_flags(detail["msg"].removeprefix("Value error, ").rstrip("."), model, names)
     if not detail["loc"]:
-        return detail["msg"].removeprefix("Value error, ").rstrip(".")
+        return message
     name = str(detail["loc"][0])
     called, field = names.get(name, flag(name)), model.model_fields[name]
     if detail["type"] == "missing":
         return f"{called} is missing"
     if detail["type"] == "value_error":
-        return f"{called}: {detail['msg'].removeprefix('Value error, ').rstrip('.')}"
+        return f"{called}: {message}"
     return f"{called} should be {_wanted(field, detail)}, but it is '{detail['input']}'"
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from pairforge.cache import cache_folder
-from pairforge.cli.parameters import flag, in_flags, is_positional, validated
+from pairforge.cli.model_settings import identifier, model_settings, own_settings
+from pairforge.cli.parameters import flag, is_positional, told_in_flags, validated
 from pairforge.cli.quiet import environment
 from pairforge.cli.render import print_json, results_json, say, show_outcome, show_prompts, show_results
 from pairforge.errors import OptionsError
@@ -20,31 +19,9 @@ from pairforge.execution.stage import PART_ROWS, FileInput, Stage, run_stage
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepOptions
 from pairforge.frames import ColumnKind
 from pairforge.generator_engines import engine_in, uses
-from pairforge.generators import AnyRequest, GeneratorRequest, request_type
-from pairforge.models import ModelKind, ModelRequest
+from pairforge.generators import AnyRequest, request_type
+from pairforge.models import ModelKind
 from pairforge.progress import terminal
-
-_ROWS_SHOWN = 3
-
-_OF_ENCODERS = (
-    "query_prompt", "document_prompt", "max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code",
-)  # fmt: skip
-_SETTINGS: Mapping[ModelKind, tuple[str, ...]] = {
-    ModelKind.ENCODER: _OF_ENCODERS,
-    ModelKind.SCORER: ("max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code"),
-    ModelKind.ENCODER_OR_SCORER: _OF_ENCODERS,
-    ModelKind.WEIGHTS: ("device", "revision", "trust_remote_code"),
-}
-"""Which settings of a model request say something to each kind; a language model's engine decides that of one."""
-
-
-def _settings(role: ModelRole) -> Sequence[str]:
-    """The settings that say something to a model of a step."""
-    if role.kind is not ModelKind.GENERATOR:
-        return _SETTINGS[role.kind]
-    return [
-        name for name in GeneratorRequest.model_fields if name != "name" and any(uses(e, name) for e in role.engines)
-    ]
 
 
 @dataclass(frozen=True)
@@ -81,46 +58,6 @@ def bounded_score(step: Step) -> bool:
     return any(column.kind is ColumnKind.SCORE and column.maximum == 1 for column in columns)
 
 
-@dataclass(frozen=True)
-class ModelSetting:
-    """A setting of the models of one or more kinds, and the parameter that sets it.
-
-    Args:
-        name: The request's field.
-        request: The request that has it.
-        parameter: The parameter of the command.
-    """
-
-    name: str
-    request: type[AnyRequest]
-    parameter: str
-
-
-def model_settings(step: Step, role: ModelRole | None = None) -> list[ModelSetting]:
-    """The settings of a step's models, or of one of them, in the order of help.
-
-    One that the step's options also have gets `encode_` before it, and one that language models share with other models
-    of the step gets `generator_`.
-    """
-    taken = {*step.options.model_fields, *step.inputs, *(model.flag for model in step.models.values())}
-    of_others = {
-        name for model in step.models.values() if model.kind is not ModelKind.GENERATOR for name in _settings(model)
-    }
-    roles = [role] if role else list(step.models.values())
-    found = []
-    for request, prefix, clashing in (
-        (ModelRequest, "encode", taken),
-        (GeneratorRequest, "generator", taken | of_others),
-    ):
-        used = {name for model in roles if request_type(model.kind) is request for name in _settings(model)}
-        found += [
-            ModelSetting(name, request, f"{prefix}_{name}" if name in clashing else name)
-            for name in request.model_fields
-            if name in used
-        ]
-    return found
-
-
 def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
     """Run a step on what was typed, and show what came of it.
 
@@ -130,7 +67,8 @@ def run_command(step: Step, values: Mapping[str, Any], typed: set[str]) -> None:
         typed: Those that stood on the command line.
     """
     cache = values["cache_dir"]
-    with environment({"PAIRFORGE_CACHE": str(Path(cache).expanduser())}) if cache else nullcontext():
+    kept = environment({"PAIRFORGE_CACHE": str(Path(cache).expanduser())}) if cache else nullcontext()
+    with kept, told_in_flags(step.options):
         stage = stage_of(step, values, typed)
         if values.get("dry_run"):
             show_prompts(preview_stage(stage))
@@ -162,11 +100,7 @@ def preview_stage(stage: Stage) -> Sequence[str]:
         raise OptionsError(f"{stage.step.name} asks no language model; leave out --dry-run.")
     inputs = given_inputs(stage.step, stage.inputs)
     read = read_inputs(stage.step, stage.options, inputs).by_role
-    main = next(iter(stage.step.inputs))
-    first = read[main]
-    if isinstance(first, pl.DataFrame):
-        read = {**read, main: first.head(_ROWS_SHOWN)}
-    return stage.step.preview(**read, options=stage.options, models=stage.models)
+    return stage.step.previewed(stage.options, read, stage.models)
 
 
 def _part_rows(values: Mapping[str, Any]) -> int:
@@ -190,11 +124,9 @@ def stage_of(step: Step, values: Mapping[str, Any], typed: set[str]) -> Stage:
         if role_model.needed(options)
     }
     _refuse_unused(step, options, inputs, typed)
+    _refuse_settings_of_none(step, models, typed)
     outputs = _outputs(step, options, models, values["output"])
-    try:
-        return Stage(step=step, options=options, inputs=inputs, models=models, outputs=outputs)
-    except OptionsError as error:
-        raise OptionsError(in_flags(str(error), step.options)) from None
+    return Stage(step=step, options=options, inputs=inputs, models=models, outputs=outputs)
 
 
 def _options(step: Step, values: Mapping[str, Any]) -> StepOptions:
@@ -224,11 +156,18 @@ def _columns(step: Step, role: str, values: Mapping[str, Any]) -> dict[str, str]
 
 
 def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[AnyRequest, ...]:
-    given = values[role.flag.replace("-", "_")]
+    given = values[identifier(role)]
     names = {setting.name: setting.parameter for setting in model_settings(step, role)}
-    settings = {setting: values[name] for setting, name in names.items() if values[name] is not None}
-    if role.kind is ModelKind.GENERATOR:
-        settings = {setting: value for setting, value in settings.items() if _is_meant_for(role, setting, step, values)}
+    own = {
+        setting.name: setting.parameter for setting in own_settings(step, role) if values[setting.parameter] is not None
+    }
+    settings = {
+        setting: values[name]
+        for setting, name in names.items()
+        if values[name] is not None
+        and (role.kind is not ModelKind.GENERATOR or _is_meant_for(role, setting, step, values))
+    }
+    names, settings = names | own, settings | {setting: values[name] for setting, name in own.items()}
     called = {setting: flag(name) for setting, name in names.items()} | {"name": flag(role.flag)}
     return tuple(
         validated(request_type(role.kind), {"name": name, **settings}, called)
@@ -240,7 +179,7 @@ def _requests(step: Step, role: ModelRole, values: Mapping[str, Any]) -> tuple[A
 def _is_meant_for(role: ModelRole, setting: str, step: Step, values: Mapping[str, Any]) -> bool:
     """Whether a setting may be for this language model: not if another's engine uses it, and its own does not."""
     engines = {
-        model.flag: engine_in(values[model.flag.replace("-", "_")] or "")
+        model.flag: engine_in(values[identifier(model)] or "")
         for model in step.models.values()
         if model.kind is ModelKind.GENERATOR
     }
@@ -250,7 +189,7 @@ def _is_meant_for(role: ModelRole, setting: str, step: Step, values: Mapping[str
 
 def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileInput], typed: set[str]) -> None:
     for role in step.models.values():
-        if role.flag.replace("-", "_") in typed and not role.needed(options):
+        if identifier(role) in typed and not role.needed(options):
             raise OptionsError(
                 f"{flag(role.flag)} is given, but with these options {step.name} uses no such model "
                 f"({role.help[:1].lower()}{role.help[1:].rstrip('.')}). Leave it out."
@@ -261,6 +200,16 @@ def _refuse_unused(step: Step, options: StepOptions, inputs: Mapping[str, FileIn
             raise OptionsError(f"{flag(name)} is given, but the input that it is about is not: give {wanted} too.")
         if name in typed and not any(_has_column(step.inputs[role].narrowed(options), target) for role in inputs):
             raise OptionsError(f"{flag(name)} is given, but with these options no such column is read. Leave it out.")
+
+
+def _refuse_settings_of_none(step: Step, models: Mapping[str, tuple[AnyRequest, ...]], typed: set[str]) -> None:
+    for name, role in step.models.items():
+        own = [setting.parameter for setting in own_settings(step, role) if setting.parameter in typed]
+        if own and not models.get(name):
+            raise OptionsError(
+                f"{flag(own[0])} is given, but {flag(role.flag)}, which it is about, is not used. Name a model with "
+                f"{flag(role.flag)}, or leave it out."
+            )
 
 
 def _has_column(wanted: Input, target: ColumnTarget) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any
 
 import typer
 
 from pairforge.cli.help import Command
+from pairforge.cli.model_settings import identifier, model_settings, own_settings
 from pairforge.cli.parameters import field_parameter, flag, is_positional, parameter
-from pairforge.cli.stages import bounded_score, column_flags, model_settings, run_command
+from pairforge.cli.stages import bounded_score, column_flags, run_command
 from pairforge.execution.stage import PART_ROWS
-from pairforge.execution.step import Input, ModelRole, Step
+from pairforge.execution.step import Input, Step
 from pairforge.pipeline.registry import STEPS, load_step
 
 _OPTIONS, _COLUMNS, _MODEL = "Options", "Reading the input", "Model"
@@ -86,6 +88,12 @@ def _models(step: Step) -> Iterator[inspect.Parameter]:
             yield parameter(identifier(role), info, str)
     for setting in model_settings(step):
         yield field_parameter(setting.parameter, setting.request.model_fields[setting.name], _MODEL)
+    for role in step.models.values():
+        shared = {setting.name: setting.parameter for setting in model_settings(step, role)}
+        for own in own_settings(step, role):
+            field = copy(own.request.model_fields[own.name])
+            field.default, field.description = None, f"{flag(shared[own.name])} of {flag(role.flag)} alone."
+            yield field_parameter(own.parameter, field, f"{_MODEL} of {flag(role.flag)}")
 
 
 def _reading(step: Step) -> Iterator[inspect.Parameter]:
@@ -127,8 +135,3 @@ def _running(step: Step) -> Iterator[inspect.Parameter]:
             rich_help_panel=RUNNING,
         )
         yield parameter(name, info, str if default is None else type(default))
-
-
-def identifier(role: ModelRole) -> str:
-    """The parameter that holds a model's name."""
-    return role.flag.replace("-", "_")

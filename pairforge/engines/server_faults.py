@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from pairforge.quoting import quotable
+
 _PASSING = (408, 409, 425, 429)
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 _LONGEST_ASKED_WAIT = 600.0
-_LONGEST_QUOTE = 300
-_REPEATED_CHAT, _REPEATED_KEY = 16, 8
 
 _CONTEXT = re.compile(
     r"context.{0,3}(length|size|window)|maximum context|max_new_tokens|(prompt|input) is too long|"
@@ -133,7 +133,7 @@ def fault_of(status: int, headers: Mapping[str, str], body: object, sent: Sent) 
     """
     message = _message(body)
     codes = [str(body.get(name, "")) for name in ("code", "type", "param")] if isinstance(body, Mapping) else []
-    refusal = Refusal(status, " ".join([message, *codes]), _quotable(message, sent))
+    refusal = Refusal(status, " ".join([message, *codes]), quotable(message, sent.texts, sent.key))
     if refusal.is_about_quota or not (status in _PASSING or status >= 500):
         return refusal
     return PassingFault(str(status), _asked_wait(headers))
@@ -145,24 +145,6 @@ def _message(body: object) -> str:
     if isinstance(body, list):  # FastAPI: one entry a fault, each with the input that it does not like
         body = "; ".join(f"{entry.get('loc')}: {entry.get('msg')}" for entry in body if isinstance(entry, Mapping))
     return body if isinstance(body, str) else ""
-
-
-def _quotable(message: str, sent: Sent) -> str:
-    quote = _one_line(message)[:_LONGEST_QUOTE]
-    chat = _one_line(" ".join(sent.texts))
-    is_page = quote.startswith("<")
-    if is_page or _repeats(quote, chat, _REPEATED_CHAT) or _repeats(quote, sent.key, _REPEATED_KEY):
-        return ""
-    return quote.rstrip(". ")
-
-
-def _repeats(quote: str, secret: str, length: int) -> bool:
-    """Whether so many characters of the one stand in the other, in a row."""
-    return any(quote[start : start + length] in secret for start in range(len(quote) - length + 1))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float | None:

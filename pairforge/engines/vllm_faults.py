@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import traceback
+from collections.abc import Sequence
 
 from pairforge.errors import ModelError
 from pairforge.generators import GeneratorSpec
+from pairforge.quoting import quotable, repeats
 
 _SAID = re.compile(r"^(?:\(.*?\) )?(?:\w+ \S+ \S+ \[\S+\] )?[\w.]*(?:Error|Exception): (?P<what>.+)$", re.MULTILINE)
 _ELSEWHERE = re.compile("Engine core initialization failed|EngineCore encountered an issue")
@@ -23,14 +26,15 @@ _MENDS = (
 )
 
 
-def vllm_fault(spec: GeneratorSpec, what: str, error: Exception, words: str) -> ModelError:
-    """The error to raise where vLLM failed.
+def vllm_fault(spec: GeneratorSpec, what: str, error: Exception, words: str, texts: Sequence[str] = ()) -> ModelError:
+    """The error to raise where vLLM failed, with its cause, if that repeats no text.
 
     Args:
         spec: The model.
         what: What vLLM could not do, where nothing better is known ("cannot load it").
         error: What vLLM raised.
         words: What it and its processes printed; where a process of its own failed, only there it says why.
+        texts: The texts that it was asked about, which no sentence and no traceback may show.
     """
     said = one_line(error)
     if _ELSEWHERE.search(said):
@@ -39,7 +43,10 @@ def vllm_fault(spec: GeneratorSpec, what: str, error: Exception, words: str) -> 
         error.add_note(f"vLLM's own words:\n{words}")
     known = ((better, mend) for pattern, better, mend in _MENDS if pattern.search(said))
     what, mend = next(known, (what, "--debug shows more."))
-    return ModelError(f"{spec.name}: vLLM {what} ({_shortened(said)}). {mend}")
+    told = _shortened(said) if not texts else quotable(said, texts) or type(error).__name__
+    fault = ModelError(f"{spec.name}: vLLM {what} ({told}). {mend}")
+    fault.__cause__ = None if texts and repeats("".join(traceback.format_exception(error)), texts) else error
+    return fault
 
 
 def one_line(error: Exception) -> str:

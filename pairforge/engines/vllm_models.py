@@ -19,6 +19,7 @@ from pairforge.engines.schemas import strict
 from pairforge.engines.vllm_faults import one_line, vllm_fault
 from pairforge.errors import MissingExtraError, ModelError
 from pairforge.generators import DOES_NOT_FIT, Answer, Ask, GeneratorRequest, GeneratorSpec, Reply, Schema
+from pairforge.quoting import quotable
 
 _FIRST_CHUNK = 512
 _CHUNKS = (64, 8192)
@@ -94,8 +95,10 @@ class VllmModel:
                 lora_request=_adapter(self.spec.request),
                 chat_template_kwargs=self._template,
             )
-        except Exception as error:  # each version has classes of its own
-            raise vllm_fault(self.spec, "cannot answer", error, self._printed.text()) from error
+        except Exception as error:  # noqa: BLE001 - each version has classes of its own
+            texts = [message.text for ask in asks for message in ask.messages]
+            fault = vllm_fault(self.spec, "cannot answer", error, self._printed.text(), texts)
+            raise fault from fault.__cause__
         return [_reply(output) for output in outputs]
 
     def _sampling(self, seed: int, schema: Schema | None) -> Any:
@@ -130,7 +133,8 @@ class VllmModel:
         except Exception as error:  # Jinja's errors and the tokenizer's own
             if getattr(self._tokenizer, "chat_template", True) is None:
                 raise _no_template(self.spec) from error
-            raise ModelError(f"{self.spec.name}: its chat template refuses the prompt ({one_line(error)}).") from error
+            told = quotable(one_line(error), [message["content"] for message in chat]) or type(error).__name__
+            raise ModelError(f"{self.spec.name}: its chat template refuses the prompt ({told}).") from None
         return len(given["input_ids"] if isinstance(given, Mapping) else given)
 
 

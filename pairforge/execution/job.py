@@ -152,6 +152,9 @@ def _run_step(
     def load_models() -> dict[str, object]:
         return {role: _loaded(case, role, means.load) for role in step.models}
 
+    step.previewed(
+        options, read.by_role, case.stage.models
+    )  # Loading may take minutes, and what cannot be asked is known before.
     if step.row_wise is None:
         return step.run(**read.by_role, **load_models(), options=options, context=context)
     return run_in_parts(

@@ -12,15 +12,19 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pairforge.cache import cache_folder
+from pairforge.errors import OptionsError
 from pairforge.execution.ledger import Ledger
 from pairforge.frames import FrameContract
 from pairforge.generator_engines import INSTRUCTED, Engine
 from pairforge.generators import AnyRequest, GeneratorRequest
 from pairforge.models import DEFAULT_ENCODER, ModelKind
+from pairforge.option_faults import fault_sentences
 from pairforge.progress import Progress, silent
+
+_ROWS_PREVIEWED = 3
 
 Requests = Mapping[str, Sequence[AnyRequest]]
 """Model role → the models asked for."""
@@ -29,9 +33,23 @@ NO_REQUESTS: Requests = MappingProxyType({})
 
 
 class StepOptions(BaseModel):
-    """Base of every step's options: each option's name, default, bounds and help stand once, here."""
+    """Base of every step's options: each option's name, default, bounds and help stand once, here.
+
+    Raises:
+        OptionsError: a value is wrong, or at odds with another; all that is wrong, in one line.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, /, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            faults = "; ".join(sentence.rstrip(".") for sentence in fault_sentences(error, type(self)))
+            raise OptionsError(f"{type(self).__name__}: {faults}.") from None
+
+    # Without it `model_validate`, by which commands and recipes learn what is wrong value by value, would come by here.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
 class SeededOptions(StepOptions):
@@ -179,7 +197,8 @@ class Step:
             these options decide it; the step's name if empty.
         files_in_options: Files that these options name; their contents count for being up to date.
         preview: Called as `preview(**inputs, options=…, models=…)` with the first rows of the first input and the
-            models asked for, for what the step would ask a language model of them; None for a step that asks none.
+            models asked for, for what the step would ask a language model of them; None for a step that asks none. So
+            is seen what is wrong with a prompt or with its examples before a model is loaded.
         refuse: Called as `refuse(options, models)` with the models asked for, before anything is read; raises
             OptionsError where these options mean nothing to such models.
         version: Raised when the output would change for the same input and options.
@@ -223,6 +242,16 @@ class Step:
     def streams(self, role: str) -> bool:
         """Whether slices of this input are read when a part is worked on, instead of all of it before."""
         return self.row_wise is not None and self.row_wise.streamed and self.row_wise.role == role
+
+    def previewed(
+        self, options: StepOptions, inputs: Mapping[str, Any], models: Requests = NO_REQUESTS
+    ) -> Sequence[str]:
+        """What it would ask these models about the first rows of these inputs; nothing if it asks no language model."""
+        if self.preview is None:
+            return ()
+        main = next(iter(self.inputs))
+        first = inputs[main].slice(0, _ROWS_PREVIEWED)
+        return self.preview(**{**inputs, main: first}, options=options, models=models)
 
     def suffix_of(self, options: StepOptions) -> str:
         """What the default output adds to the input's name with these options."""

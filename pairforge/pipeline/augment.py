@@ -71,7 +71,7 @@ def plan_augmentation(
         RecipeError: more than one such fault.
     """
     if options.cross_domain and not texts and options.candidates != "given":
-        raise OptionsError("--cross-domain pairs the texts of another domain, and there are none. Give --texts.")
+        raise OptionsError("cross_domain=True pairs the texts of another domain, and there are none. Give --texts.")
     source, reading = str(gold), reading_of(options)
     output = output or default_output(source, AUGMENTED)
     work = work or output.with_name(default_output(source, ".augment").name)

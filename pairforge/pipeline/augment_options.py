@@ -137,12 +137,22 @@ class AugmentOptions(SeededOptions):
     def _go_together(self) -> AugmentOptions:
         if (self.candidates == "given") != (self.given is not None):
             if self.given is None:
-                raise OptionsError("candidates='given' needs their file. Name it with --given.")
-            raise OptionsError(f"--given names a file, but candidates='{self.candidates}'. Say candidates='given'.")
+                raise OptionsError("candidates='given' needs the file of them. Name it: given=FILE.")
+            raise OptionsError(
+                f"given='{self.given}' is for candidates='given', not candidates='{self.candidates}'. Change one."
+            )
+        if self.candidates == "given" and self.top_k != type(self).model_fields["top_k"].default:
+            raise OptionsError("top_k is of pairs that are found, but with candidates='given' none are. Leave it out.")
+        if "semantic" not in self.candidates and self.encoder != DEFAULT_ENCODER:
+            raise OptionsError(
+                f"encoder='{self.encoder}' finds semantic pairs, but candidates='{self.candidates}'. Leave it out."
+            )
         if self.true is not None and not self.verify:
             raise OptionsError(
-                "--true is for comparing students, and there is nothing to judge them by. Give --verify."
+                f"true='{self.true}' is for comparing students, and nothing to judge them by is given: verify=FILE."
             )
         if self.teacher_ready is not None and self.teacher != DEFAULT_ENCODER:
-            raise OptionsError("--teacher is to be trained, and teacher_ready is trained already. Give one of them.")
+            raise OptionsError(
+                f"teacher='{self.teacher}' is to be trained, and teacher_ready is trained already. Give one of them."
+            )
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pairforge.errors import OptionsError, RecipeError
-from pairforge.pipeline.registry import nearest_names
+from pairforge.option_faults import fault_sentences
 
 _TOML_TERMS = {
     "a valid dictionary": "a table",
@@ -69,31 +69,14 @@ def validated(model: type[_Model], values: Mapping[str, Any], place: str, faults
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        for sentence in _sentences(error, model):
-            faults.add(place, sentence)
+        for sentence in fault_sentences(error, model, _in_toml_terms):
+            faults.add(place, in_recipe_terms(sentence))
     except OptionsError as error:
-        faults.add(place, str(error))
+        faults.add(place, in_recipe_terms(str(error)))
     return None
 
 
-def _sentences(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    for detail in error.errors():
-        name = ".".join(str(part) for part in detail["loc"])
-        message = _in_toml_terms(detail["msg"].removeprefix("Value error, ").rstrip("."))
-        if detail["type"] == "missing":
-            field = model.model_fields.get(name)
-            wanted = (field.description or "").rstrip(".") if field else ""
-            yield f"'{name}' is missing{f' ({wanted})' if wanted else ''}."
-        elif detail["type"] == "extra_forbidden":
-            yield f"there is no '{name}'; {nearest_names(name, model.model_fields)}."
-        elif message.startswith("should"):
-            yield f"{name} {message}, but it is {detail['input']!r}."
-        else:
-            yield f"{name}: {message}." if name else f"{message}."
-
-
 def _in_toml_terms(message: str) -> str:
-    message = message.replace("Input should", "should", 1)
     for python, toml in _TOML_TERMS.items():
         message = message.replace(python, toml)
     return message

@@ -15,8 +15,8 @@ from pairforge.execution.stage import FileInput, Stage
 from pairforge.execution.step import Artifact, Output, StepOptions
 from pairforge.frames import ColumnKind, FrameContract
 from pairforge.generators import AnyRequest
+from pairforge.option_faults import nearest_names
 from pairforge.pipeline.faults import Faults, in_recipe_terms
-from pairforge.pipeline.registry import nearest_names
 from pairforge.pipeline.stage_table import Draft, Reference, reference_in
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from pairforge.errors import RecipeError
+from pairforge.option_faults import nearest_names
 from pairforge.pipeline.faults import Faults, validated
-from pairforge.pipeline.registry import nearest_names, shipped_folder, shipped_recipes
+from pairforge.pipeline.registry import shipped_folder, shipped_recipes
 
 STAGE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pairforge.errors import OptionsError
+from pairforge.option_faults import nearest_names
 
 if TYPE_CHECKING:
     from pairforge.execution.step import Step
@@ -96,15 +96,6 @@ def load_step(name: str, steps: Mapping[str, Entry] = STEPS) -> Step:
         raise OptionsError(f"there is no step '{name}'; {nearest_names(name, steps)}.")
     step: Step = importlib.import_module(steps[name].module).STEP
     return step
-
-
-def nearest_names(name: str, known: Iterable[str]) -> str:
-    """The half sentence that helps after a mistyped name: "did you mean x or y", else "there are: …"."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
-    if near:
-        return f"did you mean {' or '.join(near)}"
-    return f"there are: {', '.join(names)}" if names else "there is none"
 
 
 @dataclass(frozen=True)

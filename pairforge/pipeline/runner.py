@@ -15,8 +15,8 @@ from pairforge.evaluation.results import Evaluation, read_results
 from pairforge.execution.manifest import manifest_path
 from pairforge.execution.stage import PART_ROWS, Outcome, check_stage, run_stage
 from pairforge.execution.workspace import Workspace
+from pairforge.option_faults import nearest_names
 from pairforge.pipeline.faults import in_recipe_terms
-from pairforge.pipeline.registry import nearest_names
 from pairforge.pipeline.schema import Recipe, RecipeStage
 from pairforge.progress import Progress, silent
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pairforge.errors import OptionsError
+from pairforge.option_faults import nearest_names
 from pairforge.pipeline.faults import Faults
 from pairforge.pipeline.recipe_file import RecipeTables
-from pairforge.pipeline.registry import nearest_names
 
 _PLACE = re.compile(r"\$\{([^}]*)\}")
 

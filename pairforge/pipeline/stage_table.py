@@ -14,8 +14,9 @@ from pairforge.errors import OptionsError
 from pairforge.execution.stage import FileInput
 from pairforge.execution.step import Artifact, Input, ModelRole, Output, Step, StepOptions
 from pairforge.generators import AnyRequest, request_type
+from pairforge.option_faults import nearest_names
 from pairforge.pipeline.faults import Faults, validated
-from pairforge.pipeline.registry import Entry, load_step, nearest_names
+from pairforge.pipeline.registry import Entry, load_step
 
 _REFERENCE = re.compile(r"stage:([^.]*)(?:\.(.*))?")
 

@@ -53,9 +53,8 @@ class AddNoiseOptions(SeededOptions):
     def _refuse_options_without_effect(self) -> AddNoiseOptions:
         for name, noise in _OPTIONS_OF_NOISE.items():
             if noise not in self.noise and getattr(self, name) != type(self).model_fields[name].default:
-                raise OptionsError(
-                    f"{name} needs noise='{noise}', but noise is '{' '.join(self.noise)}'. Change one of them."
-                )
+                asked = ", ".join(f"noise='{kind}'" for kind in self.noise)
+                raise OptionsError(f"{name} needs noise='{noise}', but there is only {asked}. Change one of them.")
         return self
 
 

@@ -70,16 +70,16 @@ class ConvertNliOptions(SeededOptions):
     def _refuse_options_without_effect(self) -> ConvertNliOptions:
         if self.bidirectional and self.to in _ONE_ROW_EACH:
             raise OptionsError(
-                f"bidirectional turns pairs and triplets round; to='{self.to}' makes neither. Leave it out."
+                f"bidirectional=True turns pairs and triplets round; to='{self.to}' makes neither. Leave it out."
             )
         if self.negatives in ("random", "contradiction-or-random") and self.to != "triplet":
             raise OptionsError(
-                f"negatives='{self.negatives}' needs to='triplet', but to is '{self.to}'. Change one of them."
+                f"negatives='{self.negatives}' needs to='triplet', not to='{self.to}'. Change one of them."
             )
         fields = type(self).model_fields
         idle = [name for name in _SCORES if getattr(self, name) != fields[name].default]
         if idle and self.to != "scored":
-            raise OptionsError(f"{idle[0]} needs to='scored', but to is '{self.to}'. Change one of them.")
+            raise OptionsError(f"{idle[0]} needs to='scored', not to='{self.to}'. Change one of them.")
         return self
 
     @property

@@ -62,7 +62,7 @@ class DistilScoresOptions(OutputOptions):
         if self.teacher == "cross-encoder" and self.to == "pair":
             raise OptionsError(
                 "teacher='cross-encoder' gives lists of scores; for what it holds of pairs there is score-pairs. Use "
-                "that, or choose another to."
+                "that, or to='n-tuple' or to='list'."
             )
         if self.similarity == "dot" and (self.to == "pair" or self.teacher == "cross-encoder"):
             raise OptionsError(

@@ -71,7 +71,7 @@ class JudgeOptions(GeneratingOptions, HeadOptions):
     def _refuse_a_threshold_beyond_the_scale(self) -> JudgeOptions:
         if self.right_from > self.grades.highest:
             raise OptionsError(
-                f"threshold {self.right_from} is above the highest grade of scale='{self.scale}', "
+                f"threshold={self.right_from} is above the highest grade of scale='{self.scale}', "
                 f"{self.grades.highest}. Choose a lower one."
             )
         return self

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pairforge.engines.search import Neighbours, Rows, nearest
 from pairforge.errors import FrameError, OptionsError
@@ -63,6 +63,12 @@ class ProposePairsOptions(SeededOptions):
     gold_sentences: Annotated[
         bool, Field(description="Pair the sentences of the gold pairs too, not those of the texts alone.")
     ] = True
+
+    @model_validator(mode="after")
+    def _refuse_what_given_pairs_ignore(self) -> ProposePairsOptions:
+        if self.by == "given" and self.top_k != type(self).model_fields["top_k"].default:
+            raise OptionsError("top_k is of pairs that are found, but with by='given' none are. Leave it out.")
+        return self
 
     @property
     def needs_encoder(self) -> bool:

@@ -34,9 +34,9 @@ class SplitCorpusOptions(SeededOptions):
     @model_validator(mode="after")
     def _leave_something_to_train(self) -> SplitCorpusOptions:
         if not self.shares:
-            raise OptionsError("dev and test are both 0, so there is nothing to split off. Give one of them a share.")
+            raise OptionsError("dev=0 and test=0 leave nothing to split off. Give one of them a share.")
         if sum(self.shares.values()) >= 1:
-            raise OptionsError(f"dev and test are {self.dev + self.test:g} of the rows, which leaves none to train on.")
+            raise OptionsError(f"dev={self.dev:g} and test={self.test:g} leave no rows to train on. Lower them.")
         return self
 
     @property

@@ -90,7 +90,7 @@ def check_fit(loss: Loss, kind: BaseKind, base_name: str, *, rows: int, batch_si
         return
     if batch_size < 2:
         raise OptionsError(
-            f"batch_size is 1, but {loss.name} takes its negatives from the batch; give it at least 2 rows."
+            f"batch_size=1, but {loss.name} takes its negatives from the batch; give it at least 2 rows."
         )
     if rows < batch_size:
         mend = f"give more rows or --batch-size {rows}" if rows > 1 else "give more rows"

@@ -102,7 +102,7 @@ def fit_trainee(
 def _precision(plan: TrainingPlan, device: str) -> str:
     asked = plan.options.precision
     if asked == "fp16" and device != "cuda":
-        raise OptionsError(f"precision fp16 needs a CUDA GPU, but the device is {device}; choose fp32 or bf16.")
+        raise OptionsError(f"precision='fp16' needs a CUDA GPU, but the device is {device}; choose fp32 or bf16.")
     if asked != "auto":
         return asked
     if device != "cuda" or plan.base_kind is BaseKind.STATIC:

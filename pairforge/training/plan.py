@@ -171,10 +171,13 @@ def _check_options(
         chosen = " and ".join(
             f"the {lesson.loss.name} loss, chosen for the shape {lesson.choice.shape.name}" for lesson in lessons
         )
-        raise OptionsError(f"{option} is given, but {chosen}, has no {option}; name a loss that has one with --loss.")
+        raise OptionsError(
+            f"{option}={getattr(options, option)} is given, but {chosen}, has none; name a loss that has one with "
+            "--loss."
+        )
     for option, default in (("patience", None), ("restarts", 1)):
-        if getattr(options, option) != default and not has_dev:
-            raise OptionsError(f"{option} is given, but no dev rows to choose by; give them with --dev.")
+        if (given := getattr(options, option)) != default and not has_dev:
+            raise OptionsError(f"{option}={given} is given, but no dev rows to choose by; give them with --dev.")
     if kind is BaseKind.STATIC and (options.max_length or base.request.max_length):
         raise OptionsError(f"max_length is given, but {base.name} is a static model, which reads texts whole; omit it.")
     prompted = base.request.query_prompt or base.request.document_prompt

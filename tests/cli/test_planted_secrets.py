@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.cli.conftest import Ran
 from tests.scripted_server import Script, Turn, refusing, serve
 
 KEY, ROW, ANSWER = "sk-planted-0123456789", "planted-row-zebra", "planted-answer-zebra"
+FOREIGN = "Zäbra längs der Straße – зебра"
 OUT = "out.jsonl"
 
 
@@ -48,7 +50,7 @@ def _planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run_planted(run: Callable[..., Ran], folder: Path, name: str, script: Script) -> Ran:
     options, columns, _ = STEPS[name]
-    rows = {column: [f"{ROW} {column} number {row}" for row in range(6)] for column in columns}
+    rows = {column: [f"{ROW} {column} number {row} {FOREIGN}" for row in range(6)] for column in columns}
     pl.DataFrame(rows).write_parquet(folder / "rows.parquet")
     with serve(script) as server:
         done = run(
@@ -61,7 +63,8 @@ def run_planted(run: Callable[..., Ran], folder: Path, name: str, script: Script
 
 
 def check_nothing_leaked(done: Ran, folder: Path) -> None:
-    assert not [word for word in (KEY, ROW, ANSWER) if word in done.out + done.err]
+    written_out = [ascii(FOREIGN)[1:40], FOREIGN[:9], FOREIGN[-5:], "\\u0437"]
+    assert not [word for word in (KEY, ROW, ANSWER, *written_out) if word in done.out + done.err]
     for path in folder.rglob("*"):
         if path.is_file() and path != folder / "rows.parquet":
             allowed = {ROW, ANSWER} if path == folder / OUT else {ANSWER} if "answers" in path.parts else set()
@@ -95,12 +98,26 @@ def test_a_step_tells_nothing_of_answers_that_it_cannot_use(run: Callable[..., R
     "script",
     [
         lambda asked, number: refusing(400, f"cannot take {KEY} with {asked.messages[-1].text}"),
+        lambda asked, number: refusing(400, f"cannot read {asked.messages[-1].text[-60:]!a}"),
+        lambda asked, number: refusing(400, f"bad request: {json.dumps(json.dumps(asked.messages[-1].text[-60:]))}"),
+        lambda asked, number: refusing(400, f"cannot read {html.escape(FOREIGN)[:17]}"),
+        lambda asked, number: refusing(400, f"no JSON in the answer '{ANSWER}, as it was asked for in the question'"),
         lambda asked, number: refusing(401, f"{KEY} is wrong"),
         lambda asked, number: refusing(500, f"crash on {KEY}, {ROW}"),
         lambda asked, number: Turn(body=ANSWER.encode()),
         lambda asked, number: refusing(404, f"no model for {ROW}"),
     ],
-    ids=["echo", "key", "crash", "no completion", "no model"],
+    ids=[
+        "echo",
+        "escaped echo",
+        "twice escaped echo",
+        "short echo",
+        "answer",
+        "key",
+        "crash",
+        "no completion",
+        "no model",
+    ],
 )
 def test_an_error_of_the_server_is_told_without_what_it_repeats(
     run: Callable[..., Ran], tmp_path: Path, script: Script

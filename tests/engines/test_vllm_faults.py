@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -83,3 +84,25 @@ def test_a_model_without_a_chat_template_or_with_a_strict_one_is_one_sentence() 
         VllmModel(SPEC, _Engine(4096, template=False))
     with pytest.raises(ModelError, match=r"its chat template refuses the prompt \(not so\)\.$"):
         VllmModel(SPEC, _Engine(4096)).prompt_tokens([Ask((Message("user", "refuse"),), 1)])
+
+
+def test_a_fault_of_answering_shows_no_text_in_its_sentence_or_its_traceback() -> None:
+    text = "a zebra runs along the road"
+    engine = SimpleNamespace(
+        model_config=SimpleNamespace(max_model_len=4096),
+        get_tokenizer=lambda: _Engine(4096),
+    )
+    for said, shown in ((f"cannot serve {text!r}", "ValueError"), ("out of paper", "out of paper")):
+        engine.chat = lambda *asked, said=said, **settings: _raise(ValueError(said))
+        model = VllmModel(SPEC, engine)
+        model._sampling = lambda seed, schema: None  # type: ignore[method-assign]
+        with pytest.raises(ModelError) as refused:
+            list(model.answers([Ask((Message("user", text),), 1)], None))
+        assert str(refused.value) == f"vllm:big: vLLM cannot answer ({shown}). --debug shows more."
+        trace = "".join(traceback.format_exception(refused.value))
+        assert "zebra" not in trace
+        assert ("out of paper" in trace) == (said == "out of paper")
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -39,6 +39,8 @@ def options(base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
             "teacher": base, "restarts": 1, "teacher_epochs": 1, "candidates": "bm25", "top_k": 2, "sample": "all",
             "min_teacher_score": -1.0,
         }  # fmt: skip
+        if changed.get("candidates") == "given":
+            del quick["top_k"]
         return AugmentOptions(**quick | changed)
 
     return made

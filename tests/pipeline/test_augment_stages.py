@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from pairforge.errors import OptionsError
 from pairforge.pipeline.augment_options import AugmentOptions
@@ -104,9 +103,11 @@ def test_every_table_names_what_its_step_knows() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"candidates": "given"}, "Name it with --given"),
-        ({"given": "pairs.parquet"}, "Say candidates='given'"),
-        ({"true": "true.parquet"}, "Give --verify"),
+        ({"candidates": "given"}, "Name it: given=FILE"),
+        ({"given": "pairs.parquet"}, "given='pairs.parquet' is for candidates='given', not candidates='bm25'"),
+        ({"candidates": "given", "given": "pairs.parquet", "top_k": 7}, "top_k is of pairs .* candidates='given'"),
+        ({"candidates": "random", "encoder": "finder"}, "encoder='finder' .* candidates='random'. Leave it out"),
+        ({"true": "true.parquet"}, "verify=FILE"),
         ({"teacher": "base", "teacher_ready": "ready"}, "Give one of them"),
     ],
 )
@@ -117,7 +118,7 @@ def test_options_at_odds_are_refused(options: dict[str, Any], said: str) -> None
 
 @pytest.mark.parametrize("options", [{"dev": "0"}, {"dev": "1.5"}, {"dev": "-1"}, {"student_rates": (0.1, 0.0)}])
 def test_shares_and_rates_out_of_bounds_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match=r"between 0 and 1|above 0"):
+    with pytest.raises(OptionsError, match=r"between 0 and 1|above 0"):
         AugmentOptions(**options)
 
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from pairforge.errors import OptionsError
-from pairforge.pipeline.registry import STEPS, Entry, load_step, nearest_names, shipped_folder, shipped_recipes
+from pairforge.option_faults import nearest_names
+from pairforge.pipeline.registry import STEPS, Entry, load_step, shipped_folder, shipped_recipes
 
 
 @pytest.mark.parametrize("name", STEPS)

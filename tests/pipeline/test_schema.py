@@ -145,7 +145,7 @@ def test_all_faults_are_listed_in_one_error() -> None:
         ),
         (
             'step = "convert-nli"\nnli = "nli.jsonl"\nbidirectional = true\nto = "scored"',
-            "stages.s: bidirectional turns pairs and triplets round;",
+            "stages.s: bidirectional=True turns pairs and triplets round;",
         ),
         ('step = "split-pairs"\npairs = 3', "stages.s: pairs: source should be a list, but it is 3."),
         ('step = "split-pairs"\npairs = []', "stages.s: pairs: source: List should have at least 1 item"),

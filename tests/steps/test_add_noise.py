@@ -91,7 +91,9 @@ def test_the_seed_decides() -> None:
 
 
 def test_options_without_effect_are_refused() -> None:
-    with pytest.raises(OptionsError, match=r"mask_token needs noise='mask', but noise is 'delete swap'"):
+    with pytest.raises(
+        OptionsError, match=r"mask_token needs noise='mask', but there is only noise='delete', noise='swap'"
+    ):
         AddNoiseOptions(noise=("delete", "swap"), mask_token="<mask>")
     with pytest.raises(OptionsError, match=r"deletion_ratio needs noise='delete'"):
         AddNoiseOptions(noise=("shuffle",), deletion_ratio=0.3)

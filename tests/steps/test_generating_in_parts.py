@@ -8,11 +8,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pairforge.errors import PairforgeError
 from pairforge.execution.stage import FileInput, Stage, run_stage
 from pairforge.generators import GeneratorRequest
 from pairforge.pipeline.registry import load_step
 from tests.fakes import ScriptedGenerator
-from tests.pipeline.test_every_step import PLAIN, SCRIPTS, TRIPLETS, WRITER
+from tests.pipeline.test_every_step import PAIRS, PLAIN, SCRIPTS, TRIPLETS, WRITER
 
 TUPLES = TRIPLETS.with_columns(
     negative_1="negative", negative_2=pl.lit("other ") + pl.col("anchor")
@@ -55,3 +56,37 @@ def test_parts_of_any_size_give_the_same_bytes_with_a_limit_and_saved_prompts(
         assert outcome.ledger.dropped["beyond the limit"] == frame.height - 7
         made.append(outcome.outputs["corpus"].read_bytes())
     assert made[0] == made[1] == made[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "frame", "options", "prompt", "said"),
+    [
+        ("generate-queries", PLAIN, {"round_trip": "bm25", "examples": "wrong.parquet"}, None, r"wrong\.parquet: .*"),
+        ("generate-negatives", PAIRS, {"examples": "wrong.parquet"}, None, r"wrong\.parquet: .*anchor"),
+        ("generate-nli", PLAIN, {}, "{{ premise.letters }}", r"mine\.md: cannot be rendered"),
+        ("judge", PAIRS, {}, "{{ first // 2 }}", r"mine\.md: cannot be rendered"),
+        ("judge", PAIRS, {"policy": "mask"}, None, r"in\.parquet: has no negatives"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_questions_is_said_before_a_model_is_loaded(
+    name: str,
+    frame: pl.DataFrame,
+    options: dict[str, Any],
+    prompt: str | None,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame.write_parquet("in.parquet")
+    PLAIN.write_parquet("wrong.parquet")
+    if prompt is not None:
+        Path("mine.md").write_text(f"# User\n{prompt}\n")
+        options = {**options, "prompt": "mine.md"}
+    step, loaded = load_step(name), []
+    inputs = {next(iter(step.inputs)): FileInput(("in.parquet",))}
+    models = {"generator": (GeneratorRequest(name=WRITER),)}
+    stage = Stage(step, step.options.model_validate(options), inputs, models)
+    with pytest.raises(PairforgeError, match=said):
+        run_stage(stage, cache=tmp_path / "cache", load=loaded.append)
+    assert loaded == []

@@ -201,5 +201,5 @@ def test_columns_in_the_way_are_refused(column: str, tmp_path: Path) -> None:
 
 
 def test_a_threshold_beyond_the_scale_is_refused() -> None:
-    with pytest.raises(OptionsError, match="threshold 4 is above the highest grade of scale='relevance', 3"):
+    with pytest.raises(OptionsError, match="threshold=4 is above the highest grade of scale='relevance', 3"):
         JudgeOptions(threshold=4)

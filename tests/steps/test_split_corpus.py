@@ -78,7 +78,7 @@ def test_a_corpus_that_hangs_together_is_refused(rows: int) -> None:
         split_corpus(_frame([(0, row) for row in range(rows)]))
 
 
-@pytest.mark.parametrize(("dev", "test", "said"), [(0, 0, "nothing to split"), (0.6, 0.4, "none to train on")])
+@pytest.mark.parametrize(("dev", "test", "said"), [(0, 0, "nothing to split"), (0.6, 0.4, "leave no rows to train on")])
 def test_shares_that_leave_a_side_empty_are_refused(dev: float, test: float, said: str) -> None:
     with pytest.raises(OptionsError, match=said):
         SplitCorpusOptions(dev=dev, test=test)

@@ -130,9 +130,9 @@ def test_windows_too_narrow_are_left_out_and_none_at_all_is_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"relative_margin": (3.0,)}, "relative_margin should be less than or equal to 2, but it is '3.0'"),
-        ({"clusters": ("none", 1)}, "clusters should be greater than or equal to 2, but it is '1'"),
-        ({"min_rank": (0,)}, "min_rank should be greater than or equal to 1"),
+        ({"relative_margin": (3.0,)}, "relative_margin=3.0 should be less than or equal to 2"),
+        ({"clusters": ("none", 1)}, "clusters=1 should be greater than or equal to 2"),
+        ({"min_rank": (0,)}, "min_rank=0 should be greater than or equal to 1"),
         ({"group": "prefer"}, "group_column"),
     ],
 )

@@ -157,7 +157,10 @@ def test_a_run_that_was_broken_off_ends_with_the_same_weights(transformer_base: 
         ({"kind": "cross-encoder", "loss": "mnr"}, "the multiple-negatives-ranking loss trains no cross-encoder"),
         ({"loss": "bce"}, r"trains no encoder \(its losses: multiple-negatives-ranking, "),
         ({"kind": "bi-encoder"}, "'encoder' or 'cross-encoder'"),
-        ({"kind": "cross-encoder", "loss": "ce", "scale": 2}, "has no scale"),
+        (
+            {"kind": "cross-encoder", "loss": "ce", "scale": 2},
+            "scale=2.0 is given, but the cross-entropy loss has none",
+        ),
     ],
 )
 def test_a_loss_of_the_other_kind_is_refused(settings: dict[str, object], fault: str) -> None:

@@ -106,6 +106,6 @@ def test_losses_with_negatives_from_the_batch_want_a_whole_batch():
     mnr = _encoder_loss("multiple-negatives-ranking")
     with pytest.raises(FrameError, match=r"20 rows, fewer than one batch of 32.*--batch-size 20\."):
         check_fit(mnr, BaseKind.STATIC, "m", rows=20, batch_size=32)
-    with pytest.raises(OptionsError, match="batch_size is 1"):
+    with pytest.raises(OptionsError, match="batch_size=1"):
         check_fit(mnr, BaseKind.STATIC, "m", rows=20, batch_size=1)
     check_fit(_encoder_loss("cosine-similarity"), BaseKind.STATIC, "m", rows=20, batch_size=32)

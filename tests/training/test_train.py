@@ -248,7 +248,7 @@ def test_prompts_go_before_the_texts_and_stay_with_the_model(transformer_base: M
     [
         (triplets(), TrainOptions(loss="cached-mnr", batch_size=8), ModelError, "cannot train a static model"),
         (triplets(), TrainOptions(batch_size=64), FrameError, "48 rows, fewer than one batch of 64"),
-        (triplets(), TrainOptions(batch_size=8, margin=1), OptionsError, "margin is given, but the multiple-neg"),
+        (triplets(), TrainOptions(batch_size=8, margin=1), OptionsError, "margin=1.0 is given, but the multiple-neg"),
         (triplets(), TrainOptions(batch_size=8, max_length=5), OptionsError, "reads texts whole"),
         (triplets(), TrainOptions(batch_size=8, precision="fp16"), OptionsError, "needs a CUDA GPU"),
         (scored(), TrainOptions(loss="mnr"), FrameError, "losses for this corpus: cosine-similarity, cosent"),

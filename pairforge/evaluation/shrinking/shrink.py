@@ -79,7 +79,7 @@ class ShrinkOptions(SeededOptions):
     def _static_holds_what_is_kept(self) -> ShrinkOptions:
         if self.keep and self.static_dimension and self.keep > self.static_dimension:
             raise ValueError(
-                f"keep is {self.keep}, but the static model has static_dimension {self.static_dimension}; lower it"
+                f"keep={self.keep} is more than static_dimension={self.static_dimension}, the static model's; lower it"
             )
         return self
 
@@ -142,7 +142,8 @@ def _check(encoder: Encoder, options: ShrinkOptions) -> None:
     ):
         if asked is not None and asked > encoder.dimension:
             raise OptionsError(
-                f"{name} is {asked}, but the vectors of {encoder.spec.name} have {encoder.dimension} numbers; lower it."
+                f"{name}={asked} is given, but the vectors of {encoder.spec.name} have {encoder.dimension} numbers; "
+                "lower it."
             )
 
 

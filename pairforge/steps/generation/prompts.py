@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pairforge.errors import FileError, OptionsError
 from pairforge.generators import Message
+from pairforge.quoting import quotable
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -50,6 +51,16 @@ class RowText:
 def bare(shown: RowText) -> str:
     """The text without a fence, for a model that follows no instructions, so that none in it can lead it astray."""
     return shown._text
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, RowText):
+        yield str(value)
+    elif isinstance(value, Mapping):
+        yield from _texts_in(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts_in(item)
 
 
 def fenced(text: str) -> str:
@@ -149,7 +160,9 @@ class Prompt:
         try:
             return tuple(Message(role, template.render(values).strip()) for role, template in self._templates)
         except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
-            raise OptionsError(f"{self.place}: cannot be rendered ({error}). Mend the template.") from error
+            # Jinja names a key that it does not find, which may be a row's text.
+            told = quotable(str(error), _texts_in(list(values.values()))) or type(error).__name__
+            raise OptionsError(f"{self.place}: cannot be rendered ({told}). Mend the template.") from None
 
     @cached_property
     def _sections(self) -> list[tuple[_Role, str]]:

@@ -7,6 +7,8 @@ as anything.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -20,6 +22,8 @@ Subject = TypeVar("Subject")
 """What a step wants of one row, and keeps of what it got: an object of the step's own."""
 Given = TypeVar("Given", bound=BaseModel)
 """What an answer holds."""
+
+_CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def read_answer(answer: Answer, wanted: type[Given]) -> Given | str:
     if not text:
         return "empty answer"
     try:
-        return wanted.model_validate_json(text)
+        return wanted.model_validate_json(_escaped(text))
     except ValidationError:
         return "answer is not of the wanted form" if answer.whole else "answer cut at --max-tokens"
 
@@ -128,3 +132,13 @@ def _json_in(text: str) -> str:
     if answer.startswith("```"):
         answer = answer.partition("\n")[2].rpartition("```")[0]
     return answer.strip()
+
+
+def _escaped(text: str) -> str:
+    """The JSON, control characters in its texts as escapes: some servers that hold a model to a schema let them in."""
+    if not _CONTROL.search(text):
+        return text
+    try:
+        return json.dumps(json.loads(text, strict=False))
+    except (ValueError, RecursionError):
+        return text

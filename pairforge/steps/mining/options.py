@@ -91,7 +91,7 @@ class RetrievalOptions(SeededOptions):
     @model_validator(mode="after")
     def _refuse_a_retriever_named_twice(self) -> RetrievalOptions:
         if len(set(self.retriever)) < len(self.retriever):
-            raise OptionsError(f"retriever names {self.retriever[0]} twice. Name each once.")
+            raise OptionsError(f"retriever='{self.retriever[0]}' is given twice. Give it once.")
         return self
 
 

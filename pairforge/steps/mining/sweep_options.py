@@ -113,5 +113,5 @@ def _checked(setting: Mapping[str, object]) -> MineNegativesOptions:
         return MineNegativesOptions.model_validate(setting)
     except ValidationError as error:
         fault = error.errors()[0]
-        reason = fault["msg"].removeprefix("Input ")
-        raise OptionsError(f"{fault['loc'][0]} {reason}, but it is '{fault['input']}'.") from None
+        bound = fault["msg"].removeprefix("Input ")
+        raise OptionsError(f"{fault['loc'][0]}={fault['input']} {bound}.") from None

@@ -40,7 +40,7 @@ class InitModelOptions(SeededOptions):
     @model_validator(mode="after")
     def _heads_divide_the_dimension(self) -> InitModelOptions:
         if self.kind == "transformer" and self.vector_size % self.heads:
-            raise ValueError(f"the dimension ({self.vector_size}) is no multiple of the heads ({self.heads})")
+            raise ValueError(f"dimension={self.vector_size} is no multiple of heads={self.heads}; change one of them")
         return self
 
     @property

@@ -38,7 +38,10 @@ class TrainOptions(SeededOptions, HardwareOptions, BatchOptions, CourseOptions, 
         if "auto" in self.loss:
             return self
         for option in self.without_effect(losses):
-            raise ValueError(f"the {_listed(losses)} has no {option} (it has: {_settable(losses)})")
+            raise ValueError(
+                f"{option}={getattr(self, option)} is given, but the {_listed(losses)} has none (it has: "
+                f"{_settable(losses)})"
+            )
         return self
 
     def _named_losses(self) -> Iterator[Loss]:
@@ -48,7 +51,7 @@ class TrainOptions(SeededOptions, HardwareOptions, BatchOptions, CourseOptions, 
             loss = loss_of(self.trained_kind, name)
             if loss is None:
                 own = ", ".join(loss.name for loss in losses_of(self.trained_kind))
-                raise ValueError(f"the {name} loss trains no {self.kind} (its losses: {own}); change kind or loss")
+                raise ValueError(f"the {name} loss trains no {self.kind} (its losses: {own}); change one of them")
             yield loss
 
 
@@ -57,4 +60,4 @@ def _listed(losses: list[Loss]) -> str:
 
 
 def _settable(losses: list[Loss]) -> str:
-    return ", ".join(sorted({parameter.option for loss in losses for parameter in loss.parameters})) or "none to set"
+    return ", ".join(sorted({parameter.option for loss in losses for parameter in loss.parameters})) or "nothing to set"

@@ -111,8 +111,13 @@ def test_static_model_is_distilled_and_loads_in_plain_sentence_transformers(mode
 @pytest.mark.parametrize(
     ("kind", "options", "error", "sentence"),
     [
-        ("static", {"dimension": (99,)}, OptionsError, "dimension is 99, but the vectors of .* have 16 numbers; lower"),
-        ("static", {"keep": 17}, OptionsError, "keep is 17"),
+        (
+            "static",
+            {"dimension": (99,)},
+            OptionsError,
+            "dimension=99 is given, but the vectors of .* have 16 numbers; lower",
+        ),
+        ("static", {"keep": 17}, OptionsError, "keep=17"),
         ("static", {"static_dimension": 8}, ModelError, "a transformer with a fast tokenizer was wanted"),
     ],
 )
@@ -124,5 +129,5 @@ def test_what_cannot_be_is_refused(
 
 
 def test_more_numbers_than_the_static_model_has_cannot_be_kept():
-    with pytest.raises(ValueError, match="keep is 9, but the static model has static_dimension 8; lower it"):
+    with pytest.raises(OptionsError, match="keep=9 is more than static_dimension=8, the static model's; lower it"):
         ShrinkOptions(keep=9, static_dimension=8)

@@ -129,6 +129,26 @@ def test_a_thought_a_fence_and_more_fields_are_read_past(text: str) -> None:
     assert read_answer(Reply(text), Colour) == Colour(colour="red")
 
 
+@pytest.mark.parametrize("colour", ["light\nred", "red\t", "red\x00\x1b", "\n"])
+def test_a_bare_control_character_in_a_text_is_read_as_its_escape(colour: str) -> None:
+    assert read_answer(Reply(f'{{\n\t"colour": "{colour}"\n}}'), Colour) == Colour(colour=colour)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"colour": "light\nred",}',
+        '{"colour": "light\nred"} and more',
+        '{"colour": ["light\nred"]}',
+        '{"colour":\x00 "red"}',
+        '{"colour": "\n\\ud83d"}',
+        "[" * 100_000 + "\n",
+    ],
+)
+def test_all_else_that_is_no_json_of_the_form_is_unreadable_beside_a_control_character(text: str) -> None:
+    assert read_answer(Reply(text), Colour) == "answer is not of the wanted form"
+
+
 def test_faults_are_counted_by_reason(tmp_path: Path) -> None:
     replies = {"a": None, "b": "", "c": "no JSON", "d": '{"colour": "red"}'}
     cases = _cases(*replies)
