@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from pairforge.pipeline.runner import StageReport
     from pairforge.steps.add_noise import AddNoiseOptions as AddNoiseOptions
     from pairforge.steps.add_noise import add_noise as add_noise
+    from pairforge.steps.classify_texts import ClassifyTextsOptions as ClassifyTextsOptions
+    from pairforge.steps.classify_texts import classify_texts as classify_texts
     from pairforge.steps.convert_nli import ConvertNliOptions as ConvertNliOptions
     from pairforge.steps.convert_nli import convert_nli as convert_nli
     from pairforge.steps.decontaminate import DecontaminateOptions as DecontaminateOptions
@@ -111,6 +113,7 @@ _HOMES = {
     "pairforge.steps.generate_sts": ("GenerateStsOptions", "generate_sts"),
     "pairforge.steps.generate_queries": ("GenerateQueriesOptions", "generate_queries"),
     "pairforge.steps.judge": ("JudgeOptions", "judge"),
+    "pairforge.steps.classify_texts": ("ClassifyTextsOptions", "classify_texts"),
     "pairforge.steps.label_margins": ("LabelMarginsOptions", "label_margins"),
     "pairforge.steps.merge_silver": ("MergeSilverOptions", "merge_silver"),
     "pairforge.steps.propose_pairs": ("ProposePairsOptions", "propose_pairs"),
@@ -127,6 +130,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AddNoiseOptions",
     "AugmentOptions",
+    "ClassifyTextsOptions",
     "ConvertNliOptions",
     "DecontaminateOptions",
     "DistilScoresOptions",
@@ -170,6 +174,7 @@ __all__ = [
     "TrainOptions",
     "add_noise",
     "augment",
+    "classify_texts",
     "convert_nli",
     "decontaminate",
     "distil_scores",

@@ -26,6 +26,7 @@ COLUMNS = {
     "margin": {"query": ["a"], "positive": ["b"], "negative": ["c"], "score": [-3.5]},
     "denoising": {"damaged": ["a"], "original": ["b"]},
     "labelled text": {"text": ["a"], "label": ["b"]},
+    "image-text": {"image": ["a.png"], "caption": ["b"]},
     "text": {"text": ["a"]},
 }
 

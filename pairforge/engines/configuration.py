@@ -50,6 +50,39 @@ class ModelConfiguration:
         return bool(self.module_types) and self.module_types[0].endswith(".StaticEmbedding")
 
     @property
+    def is_router(self) -> bool:
+        """Whether it leads a text to one of several encoders, by its side of a search."""
+        return bool(self.module_types) and self.module_types[0].rpartition(".")[2] in ("Router", "Asym")
+
+    @property
+    def routes(self) -> Mapping[str, tuple[str, ...]]:
+        """Route → the types of its modules, in order; none for a model that has one encoder."""
+        if not self.is_router:
+            return {}
+        router = self._read(str(Path(self._modules[0][1], "router_config.json")), {})
+        types, structure = router.get("types") or {}, router.get("structure") or {}
+        return {route: tuple(str(types.get(module, "")) for module in modules) for route, modules in structure.items()}
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether it gives images vectors, beside texts."""
+        settings = [self._read(str(Path(path, "sentence_bert_config.json")), {}) for _, path in self._modules[:1]]
+        by_modality = any("image" in (setting.get("modality_config") or {}) for setting in settings)
+        return by_modality or "vision_config" in self._configuration_of_transformer
+
+    @property
+    def has_masked_lm_head(self) -> bool:
+        """Whether its transformer tells the words that could stand in a place."""
+        architectures = self._configuration_of_transformer.get("architectures") or [""]
+        return str(architectures[0]).endswith("ForMaskedLM")
+
+    @property
+    def _configuration_of_transformer(self) -> Mapping[str, Any]:
+        folder = self.transformer_folder.relative_to(self._folder)
+        configuration: Mapping[str, Any] = self._read(str(folder / "config.json"), {})
+        return configuration
+
+    @property
     def is_cross_encoder(self) -> bool:
         """Whether it scores pairs of texts: saved as a cross-encoder, or a plain classifier of sequences."""
         if self.model_type or self.module_types:

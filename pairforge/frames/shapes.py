@@ -79,6 +79,14 @@ LABELLED_TEXT = FrameContract(
     (TEXT.columns[0], Column("label", ColumnKind.IDENTIFIER, aliases=("category", "class", "intent", "label_text"))),
 )
 """A text and the name of its class."""
+IMAGE_TEXT = FrameContract(
+    "image-text",
+    (
+        Column("image", ColumnKind.IMAGE, aliases=("image_path", "picture", "img")),
+        Column("caption", aliases=("text", "description", "alt_text", "sentence")),
+    ),
+)
+"""A picture and what is said of it."""
 CORPUS = FrameContract(
     "corpus",
     (
@@ -109,7 +117,7 @@ SHAPES: Mapping[str, FrameContract] = {
     contract.name: contract
     for contract in (
         N_TUPLE, TRIPLET, MARGIN, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, DENOISING, PAIR,
-        LABELLED_TEXT, TEXT,
+        IMAGE_TEXT, LABELLED_TEXT, TEXT,
     )
 }  # fmt: skip
 """Every corpus shape a trainer may be handed, the most specific first."""

@@ -69,8 +69,13 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
             "pairforge.steps.sample_silver", "Choose scored pairs whose scores are spread as gold's."
         ),
         "merge-silver": Entry("pairforge.steps.merge_silver", "Put silver pairs below gold ones, each pair once."),
+        "classify-texts": Entry(
+            "pairforge.steps.classify_texts", "Give texts their class, by an encoder with a classification head."
+        ),
         "init-model": Entry("pairforge.training.init_model", "Make a fresh model with random weights."),
-        "train": Entry("pairforge.training.train", "Train an encoder or a cross-encoder on a corpus of any shape."),
+        "train": Entry(
+            "pairforge.training.train", "Train an encoder, cross-encoder or other model on a corpus of any shape."
+        ),
         "merge": Entry("pairforge.training.merge", "Average the weights of models trained from the same start."),
         "shrink": Entry(
             "pairforge.evaluation.shrinking.shrink", "Tabulate smaller vectors of a model, and write a smaller model."

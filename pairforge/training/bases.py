@@ -15,6 +15,11 @@ _OTHER_MODELS = {
     "SparseEncoder": "a sparse encoder",
     "MultiVectorEncoder": "a multi-vector encoder",
 }
+_OWN_MODELS = {
+    TrainedKind.CROSS_ENCODER: "CrossEncoder",
+    TrainedKind.SPARSE_ENCODER: "SparseEncoder",
+    TrainedKind.LATE_INTERACTION: "MultiVectorEncoder",
+}
 _LATER_MODULES = {
     "Pooling", "Normalize", "Dense", "LayerNorm", "Dropout", "WeightedLayerPooling", "CNN", "LSTM", "WordWeights",
 }  # fmt: skip
@@ -23,11 +28,29 @@ _LATER_MODULES = {
 _WANTED = {
     TrainedKind.ENCODER: "name a sentence encoder with --model",
     TrainedKind.CROSS_ENCODER: "name a transformer encoder or a cross-encoder with --model",
+    TrainedKind.SPARSE_ENCODER: "name a masked language model, a transformer encoder or a sparse encoder with --model",
+    TrainedKind.LATE_INTERACTION: "name a transformer encoder or a late-interaction model with --model",
+    TrainedKind.CLASSIFIER: "name a sentence encoder with --model",
+    TrainedKind.IMAGE_TEXT: "name a model of images and texts, such as a CLIP, with --model",
+}
+_NOT_FROM_STATIC = {
+    TrainedKind.CROSS_ENCODER: "it reads each text by itself, and a cross-encoder reads two together",
+    TrainedKind.SPARSE_ENCODER: "it cannot tell which words a text calls for, as a masked language model does",
+    TrainedKind.LATE_INTERACTION: "its vector of a token is the same in every text",
 }
 
 
 def base_kind(spec: ModelSpec, trained: TrainedKind) -> BaseKind:
-    """How the model that a training starts from reads its tokens.
+    """How the model that a training starts from reads its tokens; a transformer if one of two sides is one.
+
+    Raises:
+        ModelError: as `side_kinds`.
+    """
+    return BaseKind.TRANSFORMER if BaseKind.TRANSFORMER in side_kinds(spec, trained) else BaseKind.STATIC
+
+
+def side_kinds(spec: ModelSpec, trained: TrainedKind) -> tuple[BaseKind, ...]:
+    """How each side of a model reads its tokens: one entry where queries and documents share an encoder.
 
     Raises:
         ModelError: the model has no folder, reads no text, or is none that this kind of model can start from.
@@ -37,13 +60,20 @@ def base_kind(spec: ModelSpec, trained: TrainedKind) -> BaseKind:
     fault = _fault(folder, configuration, trained)
     if fault is not None:
         raise ModelError(f"{spec.name}: {fault}; {_WANTED[trained]}.")
-    return BaseKind.STATIC if configuration.is_static else BaseKind.TRANSFORMER
+    firsts = [modules[0] for modules in configuration.routes.values()] or configuration.module_types[:1] or [""]
+    return tuple(BaseKind.STATIC if first.endswith(".StaticEmbedding") else BaseKind.TRANSFORMER for first in firsts)
 
 
 def _fault(folder: Path, configuration: ModelConfiguration, trained: TrainedKind) -> str | None:
     other = _OTHER_MODELS.get(configuration.model_type)
-    if other and not (configuration.is_cross_encoder and trained is TrainedKind.CROSS_ENCODER):
+    if other and configuration.model_type != _OWN_MODELS.get(trained):
         return f"the model is {other}"
+    return _fault_of_modules(folder, configuration, trained) or (
+        "the model sees no images" if trained is TrainedKind.IMAGE_TEXT and not configuration.sees_images else None
+    )
+
+
+def _fault_of_modules(folder: Path, configuration: ModelConfiguration, trained: TrainedKind) -> str | None:
     if not (folder / "modules.json").exists():
         # A plain transformer will do: an encoder that starts from it gets mean pooling.
         is_model = (folder / "config.json").exists()
@@ -51,8 +81,17 @@ def _fault(folder: Path, configuration: ModelConfiguration, trained: TrainedKind
     first = configuration.module_types[0].rsplit(".", 1)[-1] if configuration.module_types else "no module"
     if first in _LATER_MODULES or not configuration.module_types:
         return f"the model begins with {first}, so it cannot read text"
-    if first in ("Router", "Asym"):
-        return "the model routes queries and documents to two encoders"
-    if configuration.is_static and trained is TrainedKind.CROSS_ENCODER:
-        return "the model is static: it reads each text by itself, and a cross-encoder reads two together"
+    if configuration.is_router:
+        return _fault_of_routes(configuration, trained)
+    if configuration.is_static and trained in _NOT_FROM_STATIC:
+        return f"the model is static: {_NOT_FROM_STATIC[trained]}"
+    return None
+
+
+def _fault_of_routes(configuration: ModelConfiguration, trained: TrainedKind) -> str | None:
+    if trained is not TrainedKind.ENCODER:
+        return f"the model routes queries and documents to two encoders, which a {trained} does not have"
+    routes = set(configuration.routes)
+    if not {"query", "document"} <= routes:
+        return f"the model has the routes {', '.join(sorted(routes)) or 'none'}, but query and document are wanted"
     return None

@@ -24,10 +24,16 @@ def build_loss(library: Any, model: Any, lesson: Lesson, plan: TrainingPlan) -> 
     if lesson.num_labels is not None and plan.kind.has_vectors:
         keywords["num_labels"] = lesson.num_labels
         keywords["embedding_dimension"] = model.get_embedding_dimension()
-    built: torch.nn.Module = _class(library, lesson.loss.class_name)(model, **keywords)
+    built: torch.nn.Module = loss_class(library, lesson.loss.class_name)(model, **keywords)
     return built
 
 
-def _class(library: Any, name: str) -> Any:
+def loss_class(library: Any, name: str) -> Any:
+    """The class that a loss of the table names, or a function that makes one.
+
+    Args:
+        library: The `losses` of sentence-transformers' package for its kind of model.
+        name: The name, with its module ("module:Name") where it is in another place.
+    """
     module, _, own = name.rpartition(":")
     return getattr(importlib.import_module(module) if module else library, own)

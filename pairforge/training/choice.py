@@ -12,6 +12,21 @@ from pairforge.frames import NLI, FrameContract, detect_shape
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.losses import TRAINING_SHAPES, Loss, loss_of, losses_of
 
+_MENDS = {
+    TrainedKind.ENCODER: "--kind cross-encoder trains on labelled and scored lists",
+    TrainedKind.CROSS_ENCODER: "mine-negatives --output-format labelled-pair gives each pair its negatives",
+    TrainedKind.SPARSE_ENCODER: "it learns from pairs, tuples, margins and scores; convert-nli makes pairs of NLI",
+    TrainedKind.LATE_INTERACTION: "it learns from pairs, tuples and margins; convert-nli makes pairs of NLI",
+    TrainedKind.CLASSIFIER: "give texts with the names of their classes, as text and label",
+    TrainedKind.IMAGE_TEXT: "give images with their captions, as image and caption",
+}
+_OF_NLI = {
+    TrainedKind.ENCODER: "makes pairs and triplets",
+    TrainedKind.SPARSE_ENCODER: "makes pairs and triplets",
+    TrainedKind.LATE_INTERACTION: "makes pairs and triplets",
+    TrainedKind.CROSS_ENCODER: "--to binary makes labels 0/1",
+}
+
 
 @dataclass(frozen=True)
 class LossChoice:
@@ -57,19 +72,15 @@ def _fitting(corpus: pl.DataFrame, shapes: Sequence[FrameContract]) -> FrameCont
 
 
 def _untrainable(corpus: pl.DataFrame, kind: TrainedKind, wanted: Sequence[FrameContract], place: str) -> str:
-    mend = {
-        TrainedKind.ENCODER: "--kind cross-encoder trains on labelled and scored lists",
-        TrainedKind.CROSS_ENCODER: "mine-negatives --output-format labelled-pair gives each pair its negatives",
-    }
     shape = detect_shape(corpus, place, (*wanted, *TRAINING_SHAPES))
-    return f"{place}: has the shape {shape.name}, from which no {kind} can learn; {mend[kind]}."
+    return f"{place}: has the shape {shape.name}, from which no {kind} can learn; {_MENDS[kind]}."
 
 
 def _unfit(loss: Loss, corpus: pl.DataFrame, place: str) -> str:
     wanted = "; ".join(f"{shape.name}: {', '.join(c.shown_name for c in shape.columns)}" for shape in loss.shapes)
     fits = [other.name for other in losses_of(loss.trains) if _fitting(corpus, other.shapes)]
-    made = {TrainedKind.ENCODER: "makes pairs and triplets", TrainedKind.CROSS_ENCODER: "--to binary makes labels 0/1"}
-    hint = "" if NLI.missing(corpus.columns) else f", and convert-nli {made[loss.trains]} of it"
+    made = None if NLI.missing(corpus.columns) else _OF_NLI.get(loss.trains)
+    hint = "" if made is None else f", and convert-nli {made} of it"
     return (
         f"{place}: has the columns {', '.join(corpus.columns)}, but the {loss.name} loss learns from {wanted}; "
         f"losses for this corpus: {', '.join(fits) or 'none'}{hint}."

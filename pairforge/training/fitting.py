@@ -23,14 +23,22 @@ from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson
 from pairforge.training.outcome import TrainingOutcome
 from pairforge.training.plan import TrainingPlan
+from pairforge.training.trainees.classifier import ClassifierTrainee
 from pairforge.training.trainees.cross_encoder import CrossEncoderTrainee
 from pairforge.training.trainees.encoder import EncoderTrainee
+from pairforge.training.trainees.image_text import ImageTextTrainee
+from pairforge.training.trainees.late_interaction import LateInteractionTrainee
+from pairforge.training.trainees.sparse_encoder import SparseEncoderTrainee
 from pairforge.training.trainees.trainee import Trainee
 from pairforge.training.trainer import ExactTrainer, RunWatch
 
 _TRAINEES: Mapping[TrainedKind, Callable[[TrainingPlan], Trainee]] = {
     TrainedKind.ENCODER: EncoderTrainee,
     TrainedKind.CROSS_ENCODER: CrossEncoderTrainee,
+    TrainedKind.SPARSE_ENCODER: SparseEncoderTrainee,
+    TrainedKind.LATE_INTERACTION: LateInteractionTrainee,
+    TrainedKind.CLASSIFIER: ClassifierTrainee,
+    TrainedKind.IMAGE_TEXT: ImageTextTrainee,
 }
 
 
@@ -83,7 +91,7 @@ def fit_trainee(
     checkpoint = newest_complete(folder / "checkpoints")
     steps = trainer.run(checkpoint)
     if watch.best_weights is not None and watch.best_step != steps:
-        trainee.model.load_state_dict(watch.best_weights)
+        trainer.take(watch.best_weights)
     trainee.save(trainer.losses, folder / "model")
     return TrainingOutcome(
         seed=plan.options.seed,
@@ -96,6 +104,7 @@ def fit_trainee(
         best_step=watch.best_step,
         left_out=trainer.left_out,
         resumed_at=None if checkpoint is None else step_of(checkpoint),
+        notes=tuple(trainee.notes),
     )
 
 
@@ -153,6 +162,7 @@ def _arguments(plan: TrainingPlan, trainee: Trainee, checkpoints: Path, precisio
         logging_nan_inf_filter=False,
         report_to="none",
         disable_tqdm=True,
+        **trainee.arguments(plan.lessons),
     )
     arguments._n_gpu = min(1, arguments.n_gpu)  # DataParallel would change the batch; torchrun is the way to many GPUs
     return arguments

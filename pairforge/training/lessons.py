@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pairforge.engines.images import check_images
 from pairforge.errors import OptionsError
-from pairforge.frames import FrameContract
+from pairforge.frames import IMAGE_TEXT, ColumnKind, FrameContract
 from pairforge.training.choice import LossChoice, choose_loss
 from pairforge.training.losses import Loss
 from pairforge.training.options import TrainOptions
@@ -42,6 +43,16 @@ class Lesson:
         return None if classes is None else classes[self.shape.name]
 
     @property
+    def text_columns(self) -> list[str]:
+        """The columns of texts: the first is the query's side, the others are the documents'."""
+        return [
+            name
+            for column in self.shape.columns
+            if column.kind is ColumnKind.TEXT
+            for name in column.names_in(self.rows.columns)
+        ]
+
+    @property
     def sentence(self) -> str:
         """What was chosen for it and why, for the user."""
         return f"{'' if self.name == 'corpus' else f'{self.name}: '}{self.choice.sentence}"
@@ -73,4 +84,6 @@ def settle_lessons(corpora: Sequence[pl.DataFrame], options: TrainOptions) -> tu
 def _lesson(corpus: pl.DataFrame, place: str, loss: str, options: TrainOptions) -> Lesson:
     choice = choose_loss(corpus, loss, options.trained_kind, place)
     rows, shape = choice.loss.reads(choice.shape.check(corpus, place), choice.shape)
+    if shape is IMAGE_TEXT:
+        check_images(rows["image"], place)
     return Lesson(place, rows, shape, choice)

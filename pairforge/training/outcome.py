@@ -23,6 +23,7 @@ class TrainingOutcome(BaseModel):
         best_step: The step whose weights were kept; None without dev rows.
         left_out: Rows of the last epoch that no batch had room for.
         resumed_at: The step that an earlier run had reached; None for a run in one go.
+        notes: How the model was made ready, where the base lacked something.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -37,6 +38,7 @@ class TrainingOutcome(BaseModel):
     best_step: int | None
     left_out: int
     resumed_at: int | None
+    notes: tuple[str, ...] = ()
 
     @property
     def best_score(self) -> float | None:

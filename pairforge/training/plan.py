@@ -10,12 +10,13 @@ import polars as pl
 
 from pairforge.errors import OptionsError
 from pairforge.models import ModelSpec
-from pairforge.training.bases import base_kind
 from pairforge.training.choice import check_fit
+from pairforge.training.classes import settle_classes
 from pairforge.training.dev import DevRows, settle_dev
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson, settle_lessons
 from pairforge.training.options import TrainOptions
+from pairforge.training.sides import settle_sides
 
 WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
 """The share of warm-up where none is given; a static model loses by it (60 steps of mnr on NLI: -.003 on STSb)."""
@@ -48,6 +49,10 @@ class TrainingPlan:
         options: As the user gave them.
         steps: Batches to train at most.
         companions: The further models.
+        document_base: What the encoder of documents starts from; None where it starts from the base too, or there is
+            one encoder.
+        trains_sides: Whether queries and documents have encoders of their own.
+        classes: The names that a classifier tells apart, in the order of its outputs.
     """
 
     lessons: tuple[Lesson, ...]
@@ -57,6 +62,9 @@ class TrainingPlan:
     options: TrainOptions
     steps: int
     companions: Companions = Companions()
+    document_base: ModelSpec | None = None
+    trains_sides: bool = False
+    classes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> TrainedKind:
@@ -111,6 +119,8 @@ def plan_training(
     base: ModelSpec,
     options: TrainOptions,
     companions: Companions = Companions(),
+    *,
+    document_base: ModelSpec | None = None,
 ) -> TrainingPlan:
     """Settle a training.
 
@@ -120,24 +130,37 @@ def plan_training(
         ModelError: this kind of model cannot start from it, or a loss cannot train it.
     """
     kind = options.trained_kind
-    of_base = base_kind(base, kind)
+    sides = settle_sides(base, document_base, options)
+    of_base = sides.base_kind
     lessons = settle_lessons(corpora, options)
     for lesson in lessons:
-        check_fit(
-            lesson.loss,
-            of_base,
-            base.name,
-            rows=lesson.rows.height,
-            batch_size=options.batch_size,
-            place=lesson.name,
-        )
+        for name, of_side in sides.kinds:
+            check_fit(
+                lesson.loss,
+                of_side,
+                name,
+                rows=lesson.rows.height,
+                batch_size=options.batch_size,
+                place=lesson.name,
+            )
     _check_options(options, base, of_base, lessons, has_dev=dev is not None)
     _check_together(lessons, kind)
     _check_companions(lessons, companions)
     classes = kind is TrainedKind.CROSS_ENCODER and any(lesson.num_labels for lesson in lessons)
     dev_rows = None if dev is None else settle_dev(dev, kind, tells_classes=classes)
     steps = options.max_steps or math.ceil(options.epochs * _steps_an_epoch(lessons, options))
-    return TrainingPlan(lessons, dev_rows, base, of_base, options, steps, companions)
+    return TrainingPlan(
+        lessons,
+        dev_rows,
+        base,
+        of_base,
+        options,
+        steps,
+        companions,
+        document_base,
+        trains_sides=sides.two,
+        classes=settle_classes(lessons, dev_rows) if kind is TrainedKind.CLASSIFIER else (),
+    )
 
 
 def _steps_an_epoch(lessons: Sequence[Lesson], options: TrainOptions) -> int:
@@ -180,6 +203,10 @@ def _check_options(
             raise OptionsError(f"{option}={given} is given, but no dev rows to choose by; give them with --dev.")
     if kind is BaseKind.STATIC and (options.max_length or base.request.max_length):
         raise OptionsError(f"max_length is given, but {base.name} is a static model, which reads texts whole; omit it.")
+    if kind is BaseKind.STATIC and options.pooling:
+        raise OptionsError(
+            f"pooling is given, but {base.name} is a static model, whose vectors are always averaged; omit it."
+        )
     prompted = base.request.query_prompt or base.request.document_prompt
     if prompted and options.trained_kind is TrainedKind.CROSS_ENCODER:
         raise OptionsError("a prompt is given, but a cross-encoder reads two texts at once, without any; omit it.")

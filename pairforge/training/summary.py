@@ -11,6 +11,8 @@ def tell(ledger: Ledger, plan: TrainingPlan, trained: Trained) -> None:
     """Count and note what the trainings did, of the restart that was kept in full."""
     outcome = trained.outcome
     ledger.count("steps", outcome.steps)
+    for note in outcome.notes:
+        ledger.note(note)
     ledger.note(_settings(plan, outcome))
     if outcome.left_out:
         ledger.note(

@@ -1,4 +1,4 @@
-"""Train an encoder or a cross-encoder on a corpus of any shape, with a loss that suits it."""
+"""Train an encoder, a cross-encoder or a model of another kind on a corpus of any shape, with a loss that suits it."""
 
 from __future__ import annotations
 
@@ -27,25 +27,32 @@ def train(
     base: ModelSpec,
     guide: ModelSpec | None = None,
     teacher: ModelSpec | None = None,
+    document_model: ModelSpec | None = None,
     options: TrainOptions | None = None,
     context: StepContext | None = None,
     output: Path | None = None,
 ) -> Path:
     """Train `base` on the corpus and give the folder of the trained model.
 
-    An encoder is a sentence-transformers model. A cross-encoder is one too, a `CrossEncoder`: with one output, whose
-    sigmoid is a score in [0, 1], or with an output for each NLI class, named in its configuration.
+    Each is a sentence-transformers model: an encoder a `SentenceTransformer`; a cross-encoder a `CrossEncoder` with one
+    output, whose sigmoid is a score in [0, 1], or with an output for each NLI class, named in its configuration; a
+    sparse encoder a `SparseEncoder`; a late-interaction model a `MultiVectorEncoder`. A classifier is an encoder with a
+    head and the names of its classes beside it, an image-text model a `SentenceTransformer` of both.
 
     Args:
         corpus: For encoders n-tuple, triplet, NLI, scored pair, labelled pair or pair; for cross-encoders NLI, scored
-            or labelled pairs or lists, or n-tuples and triplets, read as labelled pairs. Only the shape's own columns
-            are trained on. Of several, each has a loss of its own, and their batches take turns at random.
+            or labelled pairs or lists, or n-tuples and triplets, read as labelled pairs; for sparse encoders and
+            late-interaction models pairs, tuples and margins, for classifiers labelled texts, for image-text models
+            images with captions. Only the shape's own columns are trained on. Of several, each has a loss of its own,
+            and their batches take turns at random.
         dev: Scored pairs, scores in [0, 1] (judged by Spearman's coefficient), labelled pairs (average precision), or
-            for a cross-encoder of NLI classes NLI (accuracy); the weights of the best step are kept. Without them,
-            those of the last step.
+            for a cross-encoder of NLI classes NLI (accuracy), for a classifier labelled texts (accuracy), for an
+            image-text model images with captions (mean reciprocal rank); the weights of the best step are kept.
+            Without them, those of the last step.
         base: The model to start from; for a cross-encoder a transformer encoder or a cross-encoder.
         guide: An encoder that tells the batch's false negatives from its others, for losses that ask one.
         teacher: An encoder whose vectors are learnt, for losses that distil them.
+        document_model: What the encoder of documents starts from, of a model that has two sides.
         options: How to train.
         context: What a stage lends. A run that finds a complete checkpoint in its workspace goes on from there, to
             the same weights as a run in one go on the same machine.
@@ -61,7 +68,7 @@ def train(
     if output is not None and output.exists():
         raise OptionsError(f"{output} exists; name another output or remove it.")
     corpora = [corpus] if isinstance(corpus, pl.DataFrame) else corpus
-    plan = plan_training(corpora, dev, base, options, Companions(guide, teacher))
+    plan = plan_training(corpora, dev, base, options, Companions(guide, teacher), document_base=document_model)
     for lesson in plan.lessons:
         context.ledger.note(lesson.sentence)
     from pairforge.training.restarts import fit_best  # noqa: PLC0415 - loads torch
@@ -90,14 +97,16 @@ STEP = Step(
     options=TrainOptions,
     inputs={
         "corpus": Input(
-            "Rows to learn from: pairs, triplets, scored or labelled pairs or lists, or NLI; several files are several "
-            "corpora, each with a loss of its own.",
+            "Rows to learn from: pairs, triplets, scored or labelled pairs or lists, NLI, margins, labelled texts, or "
+            "images with captions; several files are several corpora, each with a loss of its own.",
             TRAINING_SHAPES,
             many=True,
             apart=True,
         ),
         "dev": Input(
-            "Scored or labelled pairs, or NLI, that choose the best step of the run.", DEV_SHAPES, required=False
+            "Scored or labelled pairs, NLI, labelled texts or images with captions that choose the best step.",
+            DEV_SHAPES,
+            required=False,
         ),
     },
     outputs=lambda options: {"model": Artifact(suffix=".model", folder=True, model=True)},
@@ -114,6 +123,13 @@ STEP = Step(
             "An encoder whose vectors are learnt, for the losses that distil them.",
             ModelKind.WEIGHTS,
             flag="teacher",
+            default=None,
+            optional=True,
+        ),
+        "document_model": ModelRole(
+            "What the encoder of documents starts from, of a model that has two sides.",
+            ModelKind.WEIGHTS,
+            flag="document-model",
             default=None,
             optional=True,
         ),

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from sentence_transformers.base.model import BaseModel
 from sentence_transformers.base.trainer import BaseTrainer
 from transformers import TrainerCallback
 
@@ -24,6 +25,7 @@ _SECONDS_BETWEEN_CHECKPOINTS = 300
 _STEPS_BETWEEN_LOSS_CHECKS_ON_GPU = 10  # reading a loss waits for the GPU
 _RECENT_STEPS = 20
 _HEAD_FILE = "loss-{}.safetensors"
+_HEAD_KEY = "loss-{}"
 _BEST_FILE = "best.safetensors"
 
 
@@ -44,6 +46,7 @@ class ExactTrainer(BaseTrainer):  # type: ignore[misc] # its base is untyped
         self._first_losses: list[torch.Tensor] = []
         self._recent_losses: deque[torch.Tensor] = deque(maxlen=_RECENT_STEPS)
         super().__init__(callbacks=[watch], **arguments)
+        watch.heads = self.losses
 
     @property
     def first_loss(self) -> float:
@@ -120,6 +123,15 @@ class ExactTrainer(BaseTrainer):  # type: ignore[misc] # its base is untyped
             )
         return steps
 
+    def take(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Give the model and the losses' own parameters weights that the watch kept."""
+        heads = [f"{_HEAD_KEY.format(number)}." for number in range(len(self.losses))]
+        own = {name: tensor for name, tensor in weights.items() if not name.startswith(tuple(heads))}
+        self.model.load_state_dict(own)
+        for key, loss in zip(heads, self.losses, strict=True):
+            head = {name.removeprefix(key): tensor for name, tensor in weights.items() if name.startswith(key)}
+            loss.load_state_dict(head, strict=False)
+
     def _is_last(self, checkpoint: Path) -> bool:
         self._watch.recall(notes_of(checkpoint))
         return step_of(checkpoint) >= self.args.max_steps or self._watch.out_of_patience
@@ -175,6 +187,7 @@ class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
     ) -> None:
         self.dev_scores: dict[int, float] = {}
         self.best_weights: dict[str, torch.Tensor] | None = None
+        self.heads: Sequence[torch.nn.Module] = ()
         self._advance = advance
         self._dev_score = dev_score
         self._eval_steps = eval_steps
@@ -222,9 +235,14 @@ class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
             return
         self.dev_scores[step] = self._dev_score()
         if self.best_step == step > 0:
+            heads = {
+                f"{_HEAD_KEY.format(number)}.{name}": tensor
+                for number, loss in enumerate(self.heads)
+                for name, tensor in head_tensors(loss).items()
+            }
             self.best_weights = {
                 name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-                for name, tensor in model.state_dict().items()
+                for name, tensor in {**model.state_dict(), **heads}.items()
             }
 
 
@@ -233,9 +251,11 @@ def _mean(losses: Collection[torch.Tensor]) -> float:
 
 
 def head_tensors(loss: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The loss's own parameters, without those of the model that it trains."""
+    """The loss's own parameters, without those of the models in it: the one that it trains, a guide."""
+    models = [module for module in loss.modules() if isinstance(module, BaseModel)]
+    of_models = {id(tensor) for model in models for tensor in model.state_dict(keep_vars=True).values()}
     return {
         name: tensor.detach().cpu().contiguous()
-        for name, tensor in loss.state_dict().items()
-        if not name.startswith("model.")
+        for name, tensor in loss.state_dict(keep_vars=True).items()
+        if id(tensor) not in of_models
     }

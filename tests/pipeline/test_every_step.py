@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from pairforge.cache import cache_folder
+from pairforge.engines.classification_heads import ClassificationHead
 from pairforge.engines.loading import load
 from pairforge.execution.manifest import read_manifest
 from pairforge.execution.stage import FileInput, Outcome, Stage, check_stage, run_stage
@@ -114,6 +117,16 @@ def beside(model: str, name: str) -> str:
     return str(Path(model).with_name(name))
 
 
+def with_head(model: str) -> str:
+    """A copy of the encoder with a classification head."""
+    folder = Path(model).parent / "classifier"
+    if not folder.exists():
+        shutil.copytree(model, folder)
+        weight = np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8)
+        ClassificationHead(("first", "second"), weight, np.zeros(2, np.float32)).save(folder)
+    return str(folder)
+
+
 TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "convert-nli": lambda folder, model: Trial(frames={"nli": NLI}),
     "mine-negatives": lambda folder, model: Trial(
@@ -164,6 +177,7 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
     "distil-scores": lambda folder, model: Trial({"to": "n-tuple"}, {"corpus": TRIPLETS}, {"encoder": (model,)}),
     "sample-silver": lambda folder, model: Trial({"num_silver": 2}, {"silver": SCORED, "gold": SCORED}),
     "merge-silver": lambda folder, model: Trial(frames={"gold": SCORED, "silver": SILVER}),
+    "classify-texts": lambda folder, model: Trial({}, {"texts": PLAIN}, {"encoder": (with_head(model),)}),
     "init-model": lambda folder, model: Trial(
         {"kind": "static", "dimension": 8, "tokenizer_from": "corpus"}, {"corpus": PAIRS}
     ),

@@ -7,6 +7,7 @@ import pytest
 from pairforge.models import ModelSpec
 from pairforge.training.init_model import init_model
 from pairforge.training.options import InitModelOptions
+from tests.training.images import save_tiny_clip
 from tests.training.tiny import spec_of, triplets
 
 
@@ -31,3 +32,10 @@ def transformer_base(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
         kind="transformer", dimension=16, layers=1, heads=2, max_length=16, tokenizer_from="corpus", vocabulary_size=100
     )
     return spec_of(init_model(triplets(), options=options, output=folder))
+
+
+@pytest.fixture(scope="session")
+def image_text_base(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
+    folder = tmp_path_factory.mktemp("image-text") / "model"
+    save_tiny_clip(folder)
+    return spec_of(folder)

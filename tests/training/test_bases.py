@@ -9,7 +9,7 @@ from pairforge.training.bases import base_kind
 from pairforge.training.kinds import BaseKind, TrainedKind
 from tests.training.tiny import spec_of
 
-ENCODER, CROSS_ENCODER = TrainedKind
+ENCODER, CROSS_ENCODER, *_ = TrainedKind
 
 
 def folder_of(path: Path, *modules: str, model_type: str = "SentenceTransformer") -> Path:
@@ -38,8 +38,31 @@ def test_model_that_reads_no_text_is_refused(tmp_path: Path):
 def test_other_kinds_of_model_are_refused(tmp_path: Path):
     with pytest.raises(ModelError, match="a cross-encoder, which scores pairs"):
         base_kind(spec_of(folder_of(tmp_path, "x.Transformer", model_type="CrossEncoder")), ENCODER)
-    with pytest.raises(ModelError, match="routes queries and documents"):
+    with pytest.raises(ModelError, match="has the routes none, but query and document are wanted"):
         base_kind(spec_of(folder_of(tmp_path, "x.Router")), ENCODER)
+    with pytest.raises(ModelError, match="routes queries and documents to two encoders, which a classifier does not"):
+        base_kind(spec_of(folder_of(tmp_path, "x.Router")), TrainedKind.CLASSIFIER)
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (TrainedKind.SPARSE_ENCODER, "it cannot tell which words a text calls for.*name a masked language model"),
+        (TrainedKind.LATE_INTERACTION, "its vector of a token is the same in every text; name a transformer encoder"),
+        (TrainedKind.IMAGE_TEXT, "the model sees no images; name a model of images and texts"),
+    ],
+)
+def test_static_base_is_refused_where_it_cannot_become_the_kind(kind: TrainedKind, why: str, static_base: ModelSpec):
+    with pytest.raises(ModelError, match=why):
+        base_kind(static_base, kind)
+    assert base_kind(static_base, TrainedKind.CLASSIFIER) is BaseKind.STATIC
+
+
+def test_kinds_go_on_from_models_of_their_own_and_of_no_other(tmp_path: Path):
+    sparse = spec_of(folder_of(tmp_path, "x.Transformer", model_type="SparseEncoder"))
+    assert base_kind(sparse, TrainedKind.SPARSE_ENCODER) is BaseKind.TRANSFORMER
+    with pytest.raises(ModelError, match="the model is a sparse encoder; name a transformer encoder or a late"):
+        base_kind(sparse, TrainedKind.LATE_INTERACTION)
 
 
 def test_folder_that_holds_no_model_is_refused(tmp_path: Path):

@@ -38,22 +38,41 @@ def _scores(model: Any) -> np.ndarray:
     return model.predict([(text, TEXTS[0]) for text in TEXTS])
 
 
+def _token_vectors(model: Any) -> np.ndarray:
+    return np.concatenate([vectors.cpu().numpy() for vectors in model.encode_query(TEXTS)])
+
+
+def _word_weights(model: Any) -> np.ndarray:
+    return model.encode_document(TEXTS).to_dense().cpu().numpy()
+
+
 OUTPUTS: Mapping[TrainedKind, tuple[str, Callable[[Any], np.ndarray]]] = {
     TrainedKind.ENCODER: ("SentenceTransformer", _vectors),
     TrainedKind.CROSS_ENCODER: ("CrossEncoder", _scores),
+    TrainedKind.SPARSE_ENCODER: ("SparseEncoder", _word_weights),
+    TrainedKind.LATE_INTERACTION: ("MultiVectorEncoder", _token_vectors),
+    TrainedKind.CLASSIFIER: ("SentenceTransformer", _vectors),
+    TrainedKind.IMAGE_TEXT: ("SentenceTransformer", _vectors),
 }
 """Kind of model → the class of sentence-transformers that loads it, and what it makes of the texts."""
 
 
 @pytest.mark.parametrize(("loss", "shape"), CASES)
 def test_loss_falls_and_plain_sentence_transformers_loads_the_model_that_was_trained(
-    loss: Loss, shape: FrameContract, static_base: ModelSpec, transformer_base: ModelSpec, tmp_path: Path
+    loss: Loss,
+    shape: FrameContract,
+    static_base: ModelSpec,
+    transformer_base: ModelSpec,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
 ):
     import sentence_transformers
 
     refused = loss.refuses or {}
     wants_transformer = loss.trains is not TrainedKind.ENCODER or BaseKind.STATIC in refused
     base = transformer_base if wants_transformer else static_base
+    if loss.trains is TrainedKind.IMAGE_TEXT:
+        base = request.getfixturevalue("image_text_base")
     rate = 0.01 if wants_transformer else 0.02
     options = TrainOptions(kind=loss.trains.value, loss=loss.name, batch_size=8, max_steps=80, learning_rate=rate)
     companions = Companions(**dict.fromkeys(loss.models, static_base))

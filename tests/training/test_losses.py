@@ -4,13 +4,14 @@ import polars as pl
 import pytest
 
 from pairforge.errors import FrameError, ModelError, OptionsError
+from pairforge.training.building import loss_class
 from pairforge.training.choice import check_fit, choose_loss
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.losses import FULL_NAMES, LOSSES, TRAINING_SHAPES, Loss, loss_of, losses_of
 from pairforge.training.options import LossName, TrainOptions
 from tests.training.tiny import labelled, listed, nli, scored, triplets
 
-ENCODER, CROSS_ENCODER = TrainedKind
+ENCODER, CROSS_ENCODER, *_ = TrainedKind
 
 
 def _encoder_loss(name: str) -> Loss:
@@ -37,11 +38,17 @@ def test_every_loss_is_a_class_of_sentence_transformers_that_takes_its_parameter
     import inspect
 
     from sentence_transformers.cross_encoder import losses as of_cross_encoders
+    from sentence_transformers.multi_vector_encoder import losses as of_late_interaction
     from sentence_transformers.sentence_transformer import losses as of_encoders
+    from sentence_transformers.sparse_encoder import losses as of_sparse_encoders
 
-    library = {ENCODER: of_encoders, CROSS_ENCODER: of_cross_encoders}
+    library = {
+        CROSS_ENCODER: of_cross_encoders,
+        TrainedKind.SPARSE_ENCODER: of_sparse_encoders,
+        TrainedKind.LATE_INTERACTION: of_late_interaction,
+    }
     for loss in LOSSES:
-        keywords = inspect.signature(getattr(library[loss.trains], loss.class_name)).parameters
+        keywords = inspect.signature(loss_class(library.get(loss.trains, of_encoders), loss.class_name)).parameters
         for parameter in loss.parameters:
             assert keywords[parameter.keyword].default == parameter.default
             assert parameter.option in TrainOptions.model_fields

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from pairforge.models import ModelKind, ModelRequest, ModelSpec
+from tests.training.images import coloured_images
 
 ANIMALS = ("cat", "dog", "horse", "bird", "fish", "mouse", "cow", "sheep")
 DEEDS = ("sleeps", "runs", "eats", "sings", "waits", "jumps")
@@ -59,6 +60,20 @@ def scored_lists() -> pl.DataFrame:
     return listed().with_columns(scores=pl.lit([0.9, 0.2])).drop("labels")
 
 
+def margins() -> pl.DataFrame:
+    """Each triplet with a teacher's margin."""
+    return triplets().rename({"anchor": "query"}).with_columns(score=0.5 + (pl.int_range(pl.len()) % 3) / 10)
+
+
+def scored_tuples() -> pl.DataFrame:
+    return tuples().with_columns(scores=pl.lit([1.0, 0.2, 0.1]))
+
+
+def classed() -> pl.DataFrame:
+    """Texts with their animal as class."""
+    return triplets().select(text="anchor", label=pl.col("anchor").str.split(" ").list.get(1))
+
+
 CORPORA: Mapping[str, Callable[[], pl.DataFrame]] = {
     "pair": lambda: triplets().drop("negative"),
     "triplet": triplets,
@@ -68,5 +83,9 @@ CORPORA: Mapping[str, Callable[[], pl.DataFrame]] = {
     "labelled pair": labelled,
     "labelled list": listed,
     "scored list": scored_lists,
+    "margin": margins,
+    "scored n-tuple": scored_tuples,
+    "labelled text": classed,
+    "image-text": coloured_images,
 }
 """Shape → a corpus of it."""

@@ -8,19 +8,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pairforge.frames import (
+    IMAGE_TEXT,
     LABELLED_LIST,
     LABELLED_PAIR,
+    LABELLED_TEXT,
+    MARGIN,
     N_TUPLE,
     NLI,
     PAIR,
     SCORED_LIST,
+    SCORED_N_TUPLE,
     SCORED_PAIR,
     TRIPLET,
 )
 from pairforge.training.kinds import TrainedKind
+from pairforge.training.losses.classifiers import CLASSIFIER_LOSSES
 from pairforge.training.losses.cross_encoders import CROSS_ENCODER_LOSSES
 from pairforge.training.losses.encoders import ENCODER_LOSSES
+from pairforge.training.losses.image_text import IMAGE_TEXT_LOSSES
+from pairforge.training.losses.late_interaction import LATE_INTERACTION_LOSSES
 from pairforge.training.losses.loss import Draw, Loss, LossParameter, Ordinals, Reading
+from pairforge.training.losses.sparse_encoders import SPARSE_ENCODER_LOSSES
 
 __all__ = [
     "FULL_NAMES",
@@ -36,10 +44,20 @@ __all__ = [
     "parameter_options",
 ]
 
-TRAINING_SHAPES = (N_TUPLE, TRIPLET, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, PAIR)
+TRAINING_SHAPES = (
+    SCORED_N_TUPLE, N_TUPLE, TRIPLET, MARGIN, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, PAIR,
+    IMAGE_TEXT, LABELLED_TEXT,
+)  # fmt: skip
 """Every shape that some loss learns from, the most specific first."""
 
-LOSSES = (*ENCODER_LOSSES, *CROSS_ENCODER_LOSSES)
+LOSSES = (
+    *ENCODER_LOSSES,
+    *CROSS_ENCODER_LOSSES,
+    *SPARSE_ENCODER_LOSSES,
+    *LATE_INTERACTION_LOSSES,
+    *CLASSIFIER_LOSSES,
+    *IMAGE_TEXT_LOSSES,
+)
 """Every loss."""
 
 FULL_NAMES: Mapping[str, str] = {name: loss.name for loss in LOSSES for name in (loss.name, loss.short)}

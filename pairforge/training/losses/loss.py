@@ -67,6 +67,7 @@ class Loss:
         reads: The rows that it reads of a corpus.
         draws: Rows drawn anew for each epoch from those; None where they stay the same.
         models: Further model roles of `train` that it needs ("guide", "teacher").
+        fixed: Keywords of its class that no option changes.
     """
 
     name: str
@@ -84,12 +85,13 @@ class Loss:
     reads: Reading = as_they_are
     draws: Draw | None = None
     models: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] | None = None
 
-    def settings(self, options: Any) -> dict[str, float]:
+    def settings(self, options: Any) -> dict[str, Any]:
         """The keywords of its class as the training options set them; its own default where there is none."""
         given = {parameter: getattr(options, parameter.option) for parameter in self.parameters}
         values = {p.keyword: p.default if value is None else value for p, value in given.items()}
-        return {keyword: value for keyword, value in values.items() if value is not None}
+        return {**(self.fixed or {}), **{keyword: value for keyword, value in values.items() if value is not None}}
 
     def has(self, option: str) -> bool:
         """Whether that training option sets something on it."""

@@ -18,9 +18,9 @@ class CourseOptions(StepOptions):
     ] = None
     learning_rate: Annotated[
         float | None,
-        Field(gt=0, description="Peak learning rate; if not given, 2e-5 for transformers, and for static models a "
-                                "tenth of their weights' typical size: 0.1 for a fresh one, near 0.01 for a trained "
-                                "one."),
+        Field(gt=0, description="Peak learning rate; if not given, 2e-5 for transformers (1e-4 for a fresh sparse or "
+                                "late-interaction model), and for static models a tenth of their weights' typical "
+                                "size: 0.1 for a fresh one, near 0.01 for a trained one."),
     ] = None  # fmt: skip
     schedule: Annotated[
         Literal["linear", "cosine", "constant"],

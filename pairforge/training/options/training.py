@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pydantic import model_validator
 
 from pairforge.execution.step import SeededOptions
-from pairforge.training.kinds import TrainedKind
 from pairforge.training.losses import Loss, loss_of, losses_of, parameter_options
 from pairforge.training.options.batches import BatchOptions
 from pairforge.training.options.course import CourseOptions
@@ -18,11 +17,6 @@ from pairforge.training.options.models import TrainedModelOptions
 
 class TrainOptions(SeededOptions, HardwareOptions, BatchOptions, CourseOptions, LossOptions, TrainedModelOptions):
     """How a model is trained."""
-
-    @property
-    def trained_kind(self) -> TrainedKind:
-        """What is trained."""
-        return TrainedKind(self.kind)
 
     def without_effect(self, losses: list[Loss]) -> list[str]:
         """The options that are given and would be set on some loss, but not on any of these."""

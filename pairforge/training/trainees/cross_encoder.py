@@ -36,6 +36,7 @@ class CrossEncoderTrainee:
 
     trainer_class = ExactCrossEncoderTrainer
     learning_rate = _RATE
+    notes = ()
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._plan = plan
@@ -44,6 +45,10 @@ class CrossEncoderTrainee:
         )
         self.model.activation_fn = torch.nn.Identity() if plan.num_labels else torch.nn.Sigmoid()
         self._outputs = _name_classes(self.model) if plan.num_labels else []
+
+    def arguments(self, lessons: Sequence[Lesson]) -> dict[str, Any]:
+        """Nothing else."""
+        return {}
 
     def rows(self, lesson: Lesson) -> pl.DataFrame:
         """A corpus, each class by the output that stands for it."""

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
 from safetensors.torch import save_file
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers.sentence_transformer import losses as library
 
-from pairforge.engines.sentence_models import load_sentence_model
-from pairforge.frames import LABELLED_PAIR, ColumnKind
 from pairforge.training.building import build_loss
 from pairforge.training.dev import DevRows
 from pairforge.training.kinds import BaseKind
 from pairforge.training.lessons import Lesson
 from pairforge.training.plan import TrainingPlan
+from pairforge.training.trainees.encoder_models import load_encoder_model, side_arguments
+from pairforge.training.trainees.prompts import prompts_of
+from pairforge.training.trainees.rates import TRANSFORMER_RATE, static_rate
+from pairforge.training.trainees.search_model import labels_as_scores
 from pairforge.training.trainer import ExactTrainer, head_tensors
 
-_TRANSFORMER_RATE = 2e-5
-_FRESH_STATIC_RATE = 0.1
 SOFTMAX_HEAD = "softmax_head.safetensors"
 
 
@@ -38,48 +38,39 @@ class EncoderTrainee:
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._plan = plan
-        self.model = _load(plan)
+        self.model, self.notes = load_encoder_model(plan)
+
+    def arguments(self, lessons: Sequence[Lesson]) -> dict[str, Any]:
+        """Which side a column stands on, and a rate of its own for a static side beside a transformer."""
+        return side_arguments(self.model, self._plan)
 
     def rows(self, lesson: Lesson) -> pl.DataFrame:
         """A corpus, labels as scores for a loss that tells no classes."""
-        if lesson.shape is LABELLED_PAIR and lesson.num_labels is None:
-            return lesson.rows.with_columns(pl.col("label").cast(pl.Float64))
-        return lesson.rows
+        return labels_as_scores(lesson)
 
     def prompts(self, lesson: Lesson) -> dict[str, str]:
         """The query prompt goes before the first text of a row, the document prompt before the others."""
-        query, document = self._plan.base.request.query_prompt, self._plan.base.request.document_prompt
-        texts = [
-            name
-            for column in lesson.shape.columns
-            if column.kind is ColumnKind.TEXT
-            for name in column.names_in(lesson.rows.columns)
-        ]
-        given = zip(texts, [query] + [document] * len(texts), strict=False)
-        return {name: prompt for name, prompt in given if prompt}
+        return prompts_of(self._plan, lesson)
 
     @property
     def learning_rate(self) -> float:
-        """A rate that suits the weights.
-
-        AdamW moves each weight by about the rate, whatever its size: 0.1 suits a table of normal-distributed vectors
-        and ruins a distilled one, whose weights are seven times smaller (measured: STSb .743 → .605, with 0.01 .744).
-        """
+        """A rate that suits the weights."""
         if self._plan.base_kind is BaseKind.TRANSFORMER:
-            return _TRANSFORMER_RATE
-        weights = torch.cat([weights.detach().flatten() for weights in self.model.parameters()])
-        size = float(weights.square().mean().sqrt())
-        return float(f"{size / 10:.0e}") if math.isfinite(size) and size > 0 else _FRESH_STATIC_RATE
+            return TRANSFORMER_RATE
+        return static_rate(self.model.parameters())
 
     def loss(self, lesson: Lesson) -> torch.nn.Module:
         """The loss of sentence-transformers, with a head where it tells classes."""
         return build_loss(library, self.model, lesson, self._plan)
 
     def dev_score(self, dev: DevRows) -> float:
-        """The score of the cosines, with the query prompt before both texts, as `evaluate` judges the model."""
+        """The score of the cosines, with the query prompt before both texts, as `evaluate` judges the model.
+
+        Of a model with two sides, the first text is the query and the second the document.
+        """
         first, second = (
-            self.model.encode(texts, prompt_name="query", normalize_embeddings=True, show_progress_bar=False)
-            for texts in dev.texts
+            self.model.encode(texts, normalize_embeddings=True, show_progress_bar=False, **side)
+            for texts, side in zip(dev.texts, _sides(self._plan), strict=True)
         )
         return dev.score(np.einsum("rd,rd->r", first.astype(np.float64), second.astype(np.float64)))
 
@@ -91,10 +82,7 @@ class EncoderTrainee:
             save_file(head, folder / (SOFTMAX_HEAD if len(heads) == 1 else f"{number + 1}_{SOFTMAX_HEAD}"))
 
 
-def _load(plan: TrainingPlan) -> SentenceTransformer:
-    request = plan.base.request
-    model = load_sentence_model(plan.base, dtype="float32", max_length=plan.max_length)
-    for name, prompt in (("query", request.query_prompt), ("document", request.document_prompt)):
-        if prompt is not None:
-            model.prompts[name] = prompt
-    return model
+def _sides(plan: TrainingPlan) -> tuple[dict[str, str], dict[str, str]]:
+    if plan.trains_sides:
+        return {"prompt_name": "query", "task": "query"}, {"prompt_name": "document", "task": "document"}
+    return {"prompt_name": "query"}, {"prompt_name": "query"}

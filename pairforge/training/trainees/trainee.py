@@ -32,6 +32,15 @@ class Trainee(Protocol):
         """A peak rate that suits the weights."""
         ...
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user is told of how the model was made ready."""
+        ...
+
+    def arguments(self, lessons: Sequence[Lesson]) -> dict[str, Any]:
+        """What else the library's trainer has to be told."""
+        ...
+
     def rows(self, lesson: Lesson) -> pl.DataFrame:
         """A corpus as its loss reads it."""
         ...
