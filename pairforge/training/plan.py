@@ -11,6 +11,7 @@ import polars as pl
 from pairforge.engines.configuration import ModelConfiguration
 from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import ModelError, OptionsError
+from pairforge.frames import DENOISING
 from pairforge.models import ModelSpec
 from pairforge.training.bases import base_kind
 from pairforge.training.choice import check_fit
@@ -193,6 +194,12 @@ def _check_options(
             f"the {lesson.loss.name} loss, chosen for the shape {lesson.choice.shape.name}" for lesson in lessons
         )
         raise OptionsError(f"{option} is given, but {chosen}, has no {option}; name a loss that has one with --loss.")
+    drawn = [lesson for lesson in lessons if lesson.loss.has("deletion_ratio")]
+    if options.deletion_ratio is not None and all(lesson.shape is DENOISING for lesson in drawn):
+        raise OptionsError(
+            f"deletion_ratio is given, but {drawn[0].name} holds texts that are damaged already; omit it, or give "
+            "plain texts."
+        )
     for option, default in (("patience", None), ("restarts", 1)):
         if getattr(options, option) != default and not has_dev:
             raise OptionsError(f"{option} is given, but no dev rows to choose by; give them with --dev.")
