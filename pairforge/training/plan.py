@@ -8,7 +8,10 @@ from dataclasses import dataclass, fields, replace
 
 import polars as pl
 
-from pairforge.errors import OptionsError
+from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.sentence_models import model_folder
+from pairforge.errors import ModelError, OptionsError
+from pairforge.frames import DENOISING
 from pairforge.models import ModelSpec
 from pairforge.training.choice import check_fit
 from pairforge.training.classes import settle_classes
@@ -16,6 +19,7 @@ from pairforge.training.dev import DevRows, settle_dev
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson, settle_lessons
 from pairforge.training.options import TrainOptions
+from pairforge.training.pooling import settle_pooling
 from pairforge.training.sides import settle_sides
 
 WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
@@ -31,10 +35,12 @@ class Companions:
     Args:
         guide: Tells the batch's false negatives from the others (GIST losses).
         teacher: Whose vectors are learnt (distillation).
+        decoder: Writes texts from the encoder's vectors, with weights of its own (tsdae).
     """
 
     guide: ModelSpec | None = None
     teacher: ModelSpec | None = None
+    decoder: ModelSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class TrainingPlan:
             one encoder.
         trains_sides: Whether queries and documents have encoders of their own.
         classes: The names that a classifier tells apart, in the order of its outputs.
+        pooling: How a plain transformer's token vectors are pooled; None for the library's way.
     """
 
     lessons: tuple[Lesson, ...]
@@ -65,6 +72,7 @@ class TrainingPlan:
     document_base: ModelSpec | None = None
     trains_sides: bool = False
     classes: tuple[str, ...] = ()
+    pooling: str | None = None
 
     @property
     def kind(self) -> TrainedKind:
@@ -146,6 +154,7 @@ def plan_training(
     _check_options(options, base, of_base, lessons, has_dev=dev is not None)
     _check_together(lessons, kind)
     _check_companions(lessons, companions)
+    pooling = _check_base(lessons, base, of_base, companions, options)
     classes = kind is TrainedKind.CROSS_ENCODER and any(lesson.num_labels for lesson in lessons)
     dev_rows = None if dev is None else settle_dev(dev, kind, tells_classes=classes)
     steps = options.max_steps or math.ceil(options.epochs * _steps_an_epoch(lessons, options))
@@ -159,6 +168,7 @@ def plan_training(
         companions,
         document_base,
         trains_sides=sides.two,
+        pooling=pooling,
         classes=settle_classes(lessons, dev_rows) if kind is TrainedKind.CLASSIFIER else (),
     )
 
@@ -167,13 +177,28 @@ def _steps_an_epoch(lessons: Sequence[Lesson], options: TrainOptions) -> int:
     return sum(lesson.batches(options.batch_size) for lesson in lessons)
 
 
+def _check_base(
+    lessons: Sequence[Lesson], base: ModelSpec, kind: BaseKind, companions: Companions, options: TrainOptions
+) -> str | None:
+    """The pooling that is set on a transformer."""
+    if kind is BaseKind.STATIC:
+        return None
+    configuration = ModelConfiguration(model_folder(base))
+    for loss in (lesson.loss for lesson in lessons if lesson.loss.base_fault):
+        fault = loss.base_fault and loss.base_fault(configuration, companions)
+        if fault:
+            raise ModelError(f"{base.name}: the {loss.name} loss cannot train it: {fault}.")
+    return settle_pooling([lesson.loss for lesson in lessons], base.name, configuration, options.pooling)
+
+
 def _check_companions(lessons: Sequence[Lesson], companions: Companions) -> None:
     for role in (field.name for field in fields(Companions)):
         given = getattr(companions, role) is not None
         asking = [lesson.loss.name for lesson in lessons if role in lesson.loss.models]
+        usable = any(role in (*lesson.loss.models, *lesson.loss.optional_models) for lesson in lessons)
         if asking and not given:
             raise OptionsError(f"the {asking[0]} loss asks a {role}; name one with --{role}.")
-        if given and not asking:
+        if given and not usable:
             chosen = " and ".join(dict.fromkeys(lesson.loss.name for lesson in lessons))
             raise OptionsError(f"a {role} is given, but {chosen} asks none; omit it, or name a loss that does.")
 
@@ -197,6 +222,12 @@ def _check_options(
         raise OptionsError(
             f"{option}={getattr(options, option)} is given, but {chosen}, has none; name a loss that has one with "
             "--loss."
+        )
+    drawn = [lesson for lesson in lessons if lesson.loss.has("deletion_ratio")]
+    if options.deletion_ratio is not None and all(lesson.shape is DENOISING for lesson in drawn):
+        raise OptionsError(
+            f"deletion_ratio={options.deletion_ratio} is given, but {drawn[0].name} holds texts that are damaged "
+            "already; omit it, or give plain texts."
         )
     for option, default in (("patience", None), ("restarts", 1)):
         if (given := getattr(options, option)) != default and not has_dev:

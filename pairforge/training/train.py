@@ -27,6 +27,7 @@ def train(
     base: ModelSpec,
     guide: ModelSpec | None = None,
     teacher: ModelSpec | None = None,
+    decoder: ModelSpec | None = None,
     document_model: ModelSpec | None = None,
     options: TrainOptions | None = None,
     context: StepContext | None = None,
@@ -40,7 +41,7 @@ def train(
     head and the names of its classes beside it, an image-text model a `SentenceTransformer` of both.
 
     Args:
-        corpus: For encoders n-tuple, triplet, NLI, scored pair, labelled pair or pair; for cross-encoders NLI, scored
+        corpus: For encoders n-tuple, triplet, NLI, scored pair, labelled pair or pair, and plain or damaged texts; for cross-encoders NLI, scored
             or labelled pairs or lists, or n-tuples and triplets, read as labelled pairs; for sparse encoders and
             late-interaction models pairs, tuples and margins, for classifiers labelled texts, for image-text models
             images with captions. Only the shape's own columns are trained on. Of several, each has a loss of its own,
@@ -52,6 +53,8 @@ def train(
         base: The model to start from; for a cross-encoder a transformer encoder or a cross-encoder.
         guide: An encoder that tells the batch's false negatives from its others, for losses that ask one.
         teacher: An encoder whose vectors are learnt, for losses that distil them.
+        decoder: A model that becomes an untied decoder, with weights of its own, for tsdae; without it the decoder
+            shares the encoder's.
         document_model: What the encoder of documents starts from, of a model that has two sides.
         options: How to train.
         context: What a stage lends. A run that finds a complete checkpoint in its workspace goes on from there, to
@@ -68,9 +71,11 @@ def train(
     if output is not None and output.exists():
         raise OptionsError(f"{output} exists; name another output or remove it.")
     corpora = [corpus] if isinstance(corpus, pl.DataFrame) else corpus
-    plan = plan_training(corpora, dev, base, options, Companions(guide, teacher), document_base=document_model)
+    plan = plan_training(corpora, dev, base, options, Companions(guide, teacher, decoder), document_base=document_model)
     for lesson in plan.lessons:
         context.ledger.note(lesson.sentence)
+    for name in (lesson.loss.name for lesson in plan.lessons if lesson.loss.pooling and plan.pooling):
+        context.ledger.note(f"vectors are pooled by {plan.pooling}, as the {name} loss learns")
     from pairforge.training.restarts import fit_best  # noqa: PLC0415 - loads torch
 
     with _work_folder(context.workspace, output) as folder:
@@ -97,8 +102,8 @@ STEP = Step(
     options=TrainOptions,
     inputs={
         "corpus": Input(
-            "Rows to learn from: pairs, triplets, scored or labelled pairs or lists, NLI, margins, labelled texts, or "
-            "images with captions; several files are several corpora, each with a loss of its own.",
+            "Rows to learn from: pairs, triplets, scored or labelled pairs or lists, NLI, margins, plain or labelled "
+            "texts, or images with captions; several files are several corpora, each with a loss of its own.",
             TRAINING_SHAPES,
             many=True,
             apart=True,
@@ -123,6 +128,13 @@ STEP = Step(
             "An encoder whose vectors are learnt, for the losses that distil them.",
             ModelKind.WEIGHTS,
             flag="teacher",
+            default=None,
+            optional=True,
+        ),
+        "decoder": ModelRole(
+            "A model that becomes a decoder with weights of its own, for tsdae on an encoder without a decoding form.",
+            ModelKind.WEIGHTS,
+            flag="decoder",
             default=None,
             optional=True,
         ),

@@ -251,11 +251,11 @@ def _mean(losses: Collection[torch.Tensor]) -> float:
 
 
 def head_tensors(loss: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The loss's own parameters, without those of the models in it: the one that it trains, a guide."""
+    """The loss's own parameters, each once, without those of the models in it: the one that it trains, a guide."""
     models = [module for module in loss.modules() if isinstance(module, BaseModel)]
     of_models = {id(tensor) for model in models for tensor in model.state_dict(keep_vars=True).values()}
-    return {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in loss.state_dict(keep_vars=True).items()
-        if id(tensor) not in of_models
-    }
+    own: dict[int, tuple[str, torch.Tensor]] = {}
+    for name, tensor in loss.state_dict(keep_vars=True).items():
+        if id(tensor) not in of_models:
+            own.setdefault(id(tensor), (name, tensor))
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in own.values()}

@@ -63,6 +63,7 @@ def test_loss_falls_and_plain_sentence_transformers_loads_the_model_that_was_tra
     shape: FrameContract,
     static_base: ModelSpec,
     transformer_base: ModelSpec,
+    cls_base: ModelSpec,
     request: pytest.FixtureRequest,
     tmp_path: Path,
 ):
@@ -70,7 +71,8 @@ def test_loss_falls_and_plain_sentence_transformers_loads_the_model_that_was_tra
 
     refused = loss.refuses or {}
     wants_transformer = loss.trains is not TrainedKind.ENCODER or BaseKind.STATIC in refused
-    base = transformer_base if wants_transformer else static_base
+    transformer = cls_base if loss.pooling == "cls" else transformer_base
+    base = transformer if wants_transformer else static_base
     if loss.trains is TrainedKind.IMAGE_TEXT:
         base = request.getfixturevalue("image_text_base")
     rate = 0.01 if wants_transformer else 0.02

@@ -74,6 +74,15 @@ def classed() -> pl.DataFrame:
     return triplets().select(text="anchor", label=pl.col("anchor").str.split(" ").list.get(1))
 
 
+def texts() -> pl.DataFrame:
+    return triplets().select(text="anchor")
+
+
+def damaged() -> pl.DataFrame:
+    """Each text without its first word."""
+    return texts().select(damaged=pl.col("text").str.split(" ").list.tail(2).list.join(" "), original="text")
+
+
 CORPORA: Mapping[str, Callable[[], pl.DataFrame]] = {
     "pair": lambda: triplets().drop("negative"),
     "triplet": triplets,
@@ -87,5 +96,7 @@ CORPORA: Mapping[str, Callable[[], pl.DataFrame]] = {
     "scored n-tuple": scored_tuples,
     "labelled text": classed,
     "image-text": coloured_images,
+    "text": texts,
+    "denoising": damaged,
 }
 """Shape → a corpus of it."""

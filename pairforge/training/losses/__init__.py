@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pairforge.frames import (
+    DENOISING,
     IMAGE_TEXT,
     LABELLED_LIST,
     LABELLED_PAIR,
@@ -19,6 +20,7 @@ from pairforge.frames import (
     SCORED_LIST,
     SCORED_N_TUPLE,
     SCORED_PAIR,
+    TEXT,
     TRIPLET,
 )
 from pairforge.training.kinds import TrainedKind
@@ -29,6 +31,7 @@ from pairforge.training.losses.image_text import IMAGE_TEXT_LOSSES
 from pairforge.training.losses.late_interaction import LATE_INTERACTION_LOSSES
 from pairforge.training.losses.loss import Draw, Loss, LossParameter, Ordinals, Reading
 from pairforge.training.losses.sparse_encoders import SPARSE_ENCODER_LOSSES
+from pairforge.training.losses.texts import TEXT_LOSSES
 
 __all__ = [
     "FULL_NAMES",
@@ -45,13 +48,14 @@ __all__ = [
 ]
 
 TRAINING_SHAPES = (
-    SCORED_N_TUPLE, N_TUPLE, TRIPLET, MARGIN, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, PAIR,
-    IMAGE_TEXT, LABELLED_TEXT,
+    SCORED_N_TUPLE, N_TUPLE, TRIPLET, MARGIN, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST,
+    DENOISING, PAIR, IMAGE_TEXT, LABELLED_TEXT, TEXT,
 )  # fmt: skip
 """Every shape that some loss learns from, the most specific first."""
 
 LOSSES = (
     *ENCODER_LOSSES,
+    *TEXT_LOSSES,
     *CROSS_ENCODER_LOSSES,
     *SPARSE_ENCODER_LOSSES,
     *LATE_INTERACTION_LOSSES,

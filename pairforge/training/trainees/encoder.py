@@ -24,8 +24,6 @@ from pairforge.training.trainees.rates import TRANSFORMER_RATE, static_rate
 from pairforge.training.trainees.search_model import labels_as_scores
 from pairforge.training.trainer import ExactTrainer, head_tensors
 
-SOFTMAX_HEAD = "softmax_head.safetensors"
-
 
 class ExactEncoderTrainer(ExactTrainer, SentenceTransformerTrainer):  # type: ignore[misc] # its base is untyped
     """Trains an encoder."""
@@ -75,11 +73,12 @@ class EncoderTrainee:
         return dev.score(np.einsum("rd,rd->r", first.astype(np.float64), second.astype(np.float64)))
 
     def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
-        """Save the model, and the heads of softmax losses beside it."""
+        """Save the model, and beside it the heads of those losses that leave one."""
         self.model.save_pretrained(str(folder), create_model_card=False)
-        heads = [head for head in map(head_tensors, losses) if head]
-        for number, head in enumerate(heads):
-            save_file(head, folder / (SOFTMAX_HEAD if len(heads) == 1 else f"{number + 1}_{SOFTMAX_HEAD}"))
+        names = [lesson.loss.head for lesson in self._plan.lessons]
+        for number, (name, loss) in enumerate(zip(names, losses, strict=True)):
+            if name is not None:
+                save_file(head_tensors(loss), folder / (name if names.count(name) == 1 else f"{number + 1}_{name}"))
 
 
 def _sides(plan: TrainingPlan) -> tuple[dict[str, str], dict[str, str]]:

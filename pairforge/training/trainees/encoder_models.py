@@ -58,8 +58,8 @@ def side_arguments(model: SentenceTransformer, plan: TrainingPlan) -> dict[str, 
 def _load(plan: TrainingPlan, spec: ModelSpec) -> SentenceTransformer:
     is_static = set(side_kinds(spec, plan.kind)) == {BaseKind.STATIC}
     model = load_sentence_model(spec, dtype="float32", max_length=None if is_static else plan.max_length)
-    if plan.options.pooling is not None and not is_static:
-        _pool(model, plan.options.pooling, spec.name)
+    if plan.pooling is not None and not is_static:
+        _pool(model, plan.pooling, spec.name)
     return model
 
 

@@ -10,7 +10,13 @@ from pairforge.training.plan import TrainingPlan
 
 
 def prompts_of(plan: TrainingPlan, lesson: Lesson) -> dict[str, str]:
-    """The query prompt goes before the first text of a row, the document prompt before the others."""
+    """The query prompt goes before the first text of a row, the document prompt before the others.
+
+    Before texts of equal standing, which are drawn from one, goes the query prompt.
+    """
+    if lesson.loss.encodes:
+        prompt = plan.base.request.query_prompt
+        return dict.fromkeys(lesson.loss.encodes, prompt) if prompt else {}
     asked = {Side.QUERY: plan.base.request.query_prompt, Side.DOCUMENT: plan.base.request.document_prompt}
     by_column = {name: asked[side] for name, side in sides_of(lesson).items()}
     return {name: prompt for name, prompt in by_column.items() if prompt}
