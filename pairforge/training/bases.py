@@ -40,16 +40,27 @@ _NOT_FROM_STATIC = {
 }
 
 
-def base_kind(spec: ModelSpec, trained: TrainedKind) -> BaseKind:
-    """How the model that a training starts from reads its tokens; a transformer if one of two sides is one.
+def vector_size(spec: ModelSpec) -> int | None:
+    """Numbers in a vector of a model; None where its files do not tell.
+
+    Raises:
+        ModelError: a configuration file cannot be read.
+    """
+    return ModelConfiguration(model_folder(spec)).vector_size
+
+
+def base_kind(spec: ModelSpec, trained: TrainedKind, flag: str = "--model") -> BaseKind:
+    """How the model that a training starts from, or another one that it needs, reads its tokens.
+
+    A transformer if one of two sides is one.
 
     Raises:
         ModelError: as `side_kinds`.
     """
-    return BaseKind.TRANSFORMER if BaseKind.TRANSFORMER in side_kinds(spec, trained) else BaseKind.STATIC
+    return BaseKind.TRANSFORMER if BaseKind.TRANSFORMER in side_kinds(spec, trained, flag) else BaseKind.STATIC
 
 
-def side_kinds(spec: ModelSpec, trained: TrainedKind) -> tuple[BaseKind, ...]:
+def side_kinds(spec: ModelSpec, trained: TrainedKind, flag: str = "--model") -> tuple[BaseKind, ...]:
     """How each side of a model reads its tokens: one entry where queries and documents share an encoder.
 
     Raises:
@@ -59,7 +70,7 @@ def side_kinds(spec: ModelSpec, trained: TrainedKind) -> tuple[BaseKind, ...]:
     configuration = ModelConfiguration(folder)
     fault = _fault(folder, configuration, trained)
     if fault is not None:
-        raise ModelError(f"{spec.name}: {fault}; {_WANTED[trained]}.")
+        raise ModelError(f"{spec.name}: {fault}; {_WANTED[trained].replace('--model', flag)}.")
     firsts = [modules[0] for modules in configuration.routes.values()] or configuration.module_types[:1] or [""]
     return tuple(BaseKind.STATIC if first.endswith(".StaticEmbedding") else BaseKind.TRANSFORMER for first in firsts)
 

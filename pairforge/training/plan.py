@@ -13,11 +13,13 @@ from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import ModelError, OptionsError
 from pairforge.frames import DENOISING
 from pairforge.models import ModelSpec
+from pairforge.training.bases import base_kind
 from pairforge.training.choice import check_fit
 from pairforge.training.classes import settle_classes
 from pairforge.training.dev import DevRows, settle_dev
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson, settle_lessons
+from pairforge.training.objections import check_objectives
 from pairforge.training.options import TrainOptions
 from pairforge.training.pooling import settle_pooling
 from pairforge.training.sides import settle_sides
@@ -155,6 +157,7 @@ def plan_training(
     _check_together(lessons, kind)
     _check_companions(lessons, companions)
     pooling = _check_base(lessons, base, of_base, companions, options)
+    check_objectives(lessons, options, base, of_base)
     classes = kind is TrainedKind.CROSS_ENCODER and any(lesson.num_labels for lesson in lessons)
     dev_rows = None if dev is None else settle_dev(dev, kind, tells_classes=classes)
     steps = options.max_steps or math.ceil(options.epochs * _steps_an_epoch(lessons, options))
@@ -201,6 +204,14 @@ def _check_companions(lessons: Sequence[Lesson], companions: Companions) -> None
         if given and not usable:
             chosen = " and ".join(dict.fromkeys(lesson.loss.name for lesson in lessons))
             raise OptionsError(f"a {role} is given, but {chosen} asks none; omit it, or name a loss that does.")
+    for role in ("guide", "teacher"):
+        spec = getattr(companions, role)
+        kind = spec and base_kind(spec, TrainedKind.ENCODER, f"--{role}")
+        if kind is BaseKind.STATIC and role == "guide":
+            raise ModelError(
+                f"{spec.name}: is a static model, which cannot read a student's tokens as a guide; name a transformer "
+                "with --guide."
+            )
 
 
 def _check_together(lessons: Sequence[Lesson], kind: TrainedKind) -> None:

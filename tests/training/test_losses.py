@@ -9,7 +9,7 @@ from pairforge.training.choice import check_fit, choose_loss
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.losses import FULL_NAMES, LOSSES, TRAINING_SHAPES, Loss, loss_of, losses_of
 from pairforge.training.options import LossName, TrainOptions
-from tests.training.tiny import damaged, labelled, listed, nli, scored, texts, triplets
+from tests.training.tiny import classed, damaged, labelled, listed, margins, nli, scored, scored_tuples, texts, triplets
 
 ENCODER, CROSS_ENCODER, *_ = TrainedKind
 
@@ -49,6 +49,7 @@ def test_every_loss_is_a_class_of_sentence_transformers_that_takes_its_parameter
     }
     for loss in LOSSES:
         keywords = inspect.signature(loss_class(library.get(loss.trains, of_encoders), loss.class_name)).parameters
+        assert set(loss.fixed or {}) <= set(keywords)
         for parameter in loss.parameters:
             if parameter.keyword is not None:
                 assert keywords[parameter.keyword].default == parameter.default
@@ -71,6 +72,12 @@ def test_every_loss_is_a_class_of_sentence_transformers_that_takes_its_parameter
         (CROSS_ENCODER, labelled(), "binary-cross-entropy"),
         (CROSS_ENCODER, listed(), "binary-cross-entropy"),
         (CROSS_ENCODER, triplets(), "binary-cross-entropy"),
+        (ENCODER, margins(), "margin-mse"),
+        (ENCODER, scored_tuples(), "distill-kl-div"),
+        (ENCODER, classed(), "batch-hard-soft-margin-triplet"),
+        (CROSS_ENCODER, margins(), "margin-mse"),
+        (CROSS_ENCODER, scored_tuples(), "margin-mse"),
+        (CROSS_ENCODER, triplets().drop("negative"), "multiple-negatives-ranking"),
     ],
 )
 def test_auto_chooses_by_kind_and_shape_and_says_so(kind: TrainedKind, corpus: pl.DataFrame, name: str):
@@ -96,8 +103,8 @@ def test_loss_that_does_not_fit_the_corpus_is_refused_with_those_that_do():
 
 
 def test_corpus_that_no_loss_of_the_kind_learns_from_is_refused_with_what_to_do():
-    with pytest.raises(FrameError, match="the shape pair, from which no cross-encoder can learn; mine-negatives"):
-        choose_loss(triplets().drop("negative"), "auto", CROSS_ENCODER)
+    with pytest.raises(FrameError, match="the shape labelled text, from which no cross-encoder can learn; pair-texts"):
+        choose_loss(classed(), "auto", CROSS_ENCODER)
     with pytest.raises(FrameError, match="the shape labelled list, from which no encoder can learn; --kind cross-enc"):
         choose_loss(listed(), "auto", ENCODER)
     with pytest.raises(FrameError, match="the shape text, from which no cross-encoder can learn; pair-texts"):

@@ -24,8 +24,10 @@ from pairforge.frames import (
     TRIPLET,
 )
 from pairforge.training.kinds import TrainedKind
+from pairforge.training.losses.classes import CLASS_LOSSES
 from pairforge.training.losses.classifiers import CLASSIFIER_LOSSES
 from pairforge.training.losses.cross_encoders import CROSS_ENCODER_LOSSES
+from pairforge.training.losses.distillation import DISTILLATION_LOSSES
 from pairforge.training.losses.encoders import ENCODER_LOSSES
 from pairforge.training.losses.image_text import IMAGE_TEXT_LOSSES
 from pairforge.training.losses.late_interaction import LATE_INTERACTION_LOSSES
@@ -55,6 +57,8 @@ TRAINING_SHAPES = (
 
 LOSSES = (
     *ENCODER_LOSSES,
+    *CLASS_LOSSES,
+    *DISTILLATION_LOSSES,
     *TEXT_LOSSES,
     *CROSS_ENCODER_LOSSES,
     *SPARSE_ENCODER_LOSSES,

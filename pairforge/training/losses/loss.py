@@ -36,22 +36,26 @@ BaseFault = Callable[[ModelConfiguration, "Companions"], str | None]
 
 @dataclass(frozen=True)
 class LossParameter:
-    """A number that may be set on a loss.
+    """A number or a word that may be set on a loss.
 
     Args:
         option: The training option that sets it.
         keyword: The name sentence-transformers gives it; None for what the rows of an epoch are drawn by.
         default: Its value where the option is not given.
+        values: The option's words → those of sentence-transformers, where they differ.
     """
 
     option: str
     keyword: str | None
-    default: float | None
+    default: float | str | None
+    values: Mapping[str, str] | None = None
 
-    def value(self, options: Any) -> float | None:
+    def value(self, options: Any) -> float | str | None:
         """What the training options make it."""
-        given: float | None = getattr(options, self.option)
-        return self.default if given is None else given
+        given: float | str | None = getattr(options, self.option)
+        if given is None:
+            return self.default
+        return given if self.values is None else self.values[str(given)]
 
 
 def as_they_are(corpus: pl.DataFrame, shape: FrameContract) -> tuple[pl.DataFrame, FrameContract]:
@@ -85,6 +89,11 @@ class Loss:
         optional_models: Those that it can do without.
         pooling: How the model has to pool, as sentence-transformers names it; None where any way will do.
         base_fault: Why it cannot train a base, by its configuration.
+        compares_rows: Whether it compares the rows of a batch, so that a batch of one row teaches nothing.
+        by_class: Whether it compares texts of a class with those of others, so that a batch has to hold two rows of
+            each of its classes.
+        unwrapped: Wrapper, as its option names it → why it cannot stand around this loss.
+        taught_by_first: Whether all texts of a row learn the teacher's vector of the first one, rather than their own.
         head: The file beside the model in which its own parameters are kept; None where they are of no further use.
     """
 
@@ -108,6 +117,10 @@ class Loss:
     optional_models: tuple[str, ...] = ()
     pooling: str | None = None
     base_fault: BaseFault | None = None
+    compares_rows: bool = False
+    by_class: bool = False
+    unwrapped: Mapping[str, str] | None = None
+    taught_by_first: bool = False
     head: str | None = None
 
     def settings(self, options: Any) -> dict[str, Any]:
@@ -115,7 +128,7 @@ class Loss:
         values = {p.keyword: p.value(options) for p in self.parameters if p.keyword is not None}
         return {**(self.fixed or {}), **{keyword: value for keyword, value in values.items() if value is not None}}
 
-    def draw_settings(self, options: Any) -> dict[str, float | None]:
+    def draw_settings(self, options: Any) -> dict[str, Any]:
         """What its rows are drawn by, as the training options set it."""
         return {p.option: p.value(options) for p in self.parameters if p.keyword is None}
 

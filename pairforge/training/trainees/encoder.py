@@ -24,6 +24,8 @@ from pairforge.training.trainees.rates import TRANSFORMER_RATE, static_rate
 from pairforge.training.trainees.search_model import labels_as_scores
 from pairforge.training.trainer import ExactTrainer, head_tensors
 
+_OF_WRAPPED = "loss."
+
 
 class ExactEncoderTrainer(ExactTrainer, SentenceTransformerTrainer):  # type: ignore[misc] # its base is untyped
     """Trains an encoder."""
@@ -73,12 +75,13 @@ class EncoderTrainee:
         return dev.score(np.einsum("rd,rd->r", first.astype(np.float64), second.astype(np.float64)))
 
     def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
-        """Save the model, and beside it the heads of those losses that leave one."""
+        """Save the model, and beside it the heads and projections that losses learnt along with it."""
         self.model.save_pretrained(str(folder), create_model_card=False)
         names = [lesson.loss.head for lesson in self._plan.lessons]
         for number, (name, loss) in enumerate(zip(names, losses, strict=True)):
-            if name is not None:
-                save_file(head_tensors(loss), folder / (name if names.count(name) == 1 else f"{number + 1}_{name}"))
+            head = {tensor.removeprefix(_OF_WRAPPED): weights for tensor, weights in head_tensors(loss).items()}
+            if name is not None and head:
+                save_file(head, folder / (name if names.count(name) == 1 else f"{number + 1}_{name}"))
 
 
 def _sides(plan: TrainingPlan) -> tuple[dict[str, str], dict[str, str]]:
