@@ -73,11 +73,6 @@ def _fitting(corpus: pl.DataFrame, shapes: Sequence[FrameContract]) -> FrameCont
 
 def _untrainable(corpus: pl.DataFrame, kind: TrainedKind, wanted: Sequence[FrameContract], place: str) -> str:
     shape = detect_shape(corpus, place, (*wanted, *TRAINING_SHAPES))
-    named = [loss.name for loss in losses_of(kind) if shape in loss.shapes]
-    if named:
-        return f"{place}: has the shape {shape.name}, for which no loss is chosen; name one with --loss: " + (
-            f"{', '.join(named)}."
-        )
     way = "pair-texts makes pairs of plain texts" if shape in (TEXT, DENOISING) else _MENDS[kind]
     return f"{place}: has the shape {shape.name}, from which no {kind} can learn; {way}."
 
