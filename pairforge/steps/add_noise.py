@@ -6,7 +6,7 @@ what is left has to hold all that a decoder needs to write the whole text again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Literal, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from pairforge.errors import FrameError, OptionsError
 from pairforge.execution.step import Input, RowWise, SeededOptions, Step, StepContext
 from pairforge.frames import DENOISING, TEXT
 from pairforge.steps.columns import extra_columns
-from pairforge.steps.noise import Draws, Words, deleted, masked, shuffled, swapped
+from pairforge.steps.noise import Draws, Ordinals, Words, deleted, masked, shuffled, swapped
 
 _Ratio = Annotated[float, Field(ge=0, le=1)]
 _OPTIONS_OF_NOISE = {
@@ -103,20 +103,33 @@ def damaged_rows(
     """The damaged texts of one part of the rows, whose first is number `first_row` (from 0) of all."""
     written = [column.name for column in DENOISING.columns]
     extra = extra_columns(rows, ("text",), written, "texts")
-    texts = rows["text"].to_list()
-    prepared.learn(texts)
-    words = _each(prepared.split, texts, first_row)
-    copies = [
-        _each(prepared.join, _damaged(words, first_row, copy, options), first_row) for copy in range(options.copies)
-    ]
-    damaged = [copy or text for text, *made in zip(texts, *copies, strict=True) for copy in made]
+    ordinals = np.arange(first_row, first_row + rows.height)
+    damaged = damaged_texts(rows["text"].to_list(), ordinals, prepared, options)
     repeated = rows.select(pl.all().gather(np.repeat(np.arange(rows.height), options.copies)))
     return repeated.select(pl.Series("damaged", damaged, dtype=pl.String), pl.col("text").alias("original"), *extra)
 
 
-def _damaged(words: Words, first_row: int, copy: int, options: AddNoiseOptions) -> Words:
+def damaged_texts(texts: Sequence[str], ordinals: Ordinals, words: TreebankWords, options: AddNoiseOptions) -> list[str]:
+    """The damaged forms of texts, the copies of each together.
+
+    Args:
+        texts: Some texts of the input.
+        ordinals: The row of each in the input, shape (texts,); with the seed and the copy, it decides the draws.
+        words: What cuts and joins words.
+        options: Which noise, how much of it, how often.
+
+    Raises:
+        FrameError: nltk gives up on a text.
+    """
+    words.learn(texts)
+    cut = _each(words.split, texts, ordinals)
+    copies = [_each(words.join, _damaged(cut, ordinals, copy, options), ordinals) for copy in range(options.copies)]
+    return [copy or text for text, *made in zip(texts, *copies, strict=True) for copy in made]
+
+
+def _damaged(words: Words, ordinals: Ordinals, copy: int, options: AddNoiseOptions) -> Words:
     for place, noise in enumerate(options.noise):
-        draws = Draws(options.seed, first_row, copy * len(options.noise) + place)
+        draws = Draws(options.seed, ordinals, copy * len(options.noise) + place)
         if noise == "delete":
             words = deleted(words, options.deletion_ratio, draws)
         elif noise == "mask":
@@ -128,14 +141,14 @@ def _damaged(words: Words, first_row: int, copy: int, options: AddNoiseOptions) 
     return words
 
 
-def _each(change: Callable[[Given], Made], given: Iterable[Given], first_row: int) -> list[Made]:
+def _each(change: Callable[[Given], Made], given: Iterable[Given], ordinals: Ordinals) -> list[Made]:
     made: list[Made] = []
     try:
         for one in given:
             made.append(change(one))
     except TimeoutError as error:
         raise FrameError(
-            f"texts: the text of row {first_row + len(made) + 1:,} keeps one of nltk's regular expressions busy for "
+            f"texts: the text of row {ordinals[len(made)] + 1:,} keeps one of nltk's regular expressions busy for "
             "more than five seconds. Shorten or remove it."
         ) from error
     return made

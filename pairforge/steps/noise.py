@@ -15,6 +15,9 @@ from pairforge.randomness import row_uniforms
 Words = Sequence[Sequence[str]]
 """The words of each text, in order."""
 
+Ordinals = npt.NDArray[np.int64]
+"""Places of texts in the input, from 0."""
+
 _Counts = npt.NDArray[np.int64]
 
 
@@ -24,26 +27,23 @@ class Draws:
 
     Args:
         seed: The stage's seed.
-        first_row: The ordinal of the first text in the stage's input.
+        rows: The ordinal of each text in the stage's input, shape (texts,).
         stream: Tells this noise and copy from every other of the same text.
     """
 
     seed: int
-    first_row: int
+    rows: Ordinals
     stream: int
 
     def for_words(self, counts: _Counts) -> npt.NDArray[np.float64]:
         """A number in [0, 1) for each word, the texts' words one after the other."""
-        rows = np.repeat(self._rows(counts), counts)
+        rows = np.repeat(self.rows, counts)
         places = np.arange(len(rows)) - np.repeat(_starts(counts), counts)
         return row_uniforms(self.seed, rows, places, stream=2 * self.stream)
 
-    def for_texts(self, counts: _Counts) -> npt.NDArray[np.float64]:
+    def for_texts(self) -> npt.NDArray[np.float64]:
         """A number in [0, 1) for each text."""
-        return row_uniforms(self.seed, self._rows(counts), 0, stream=2 * self.stream + 1)
-
-    def _rows(self, counts: _Counts) -> _Counts:
-        return self.first_row + np.arange(len(counts))
+        return row_uniforms(self.seed, self.rows, 0, stream=2 * self.stream + 1)
 
 
 def deleted(words: Words, ratio: float, draws: Draws) -> Words:
@@ -80,7 +80,7 @@ def _spared(words: Words, ratio: float, draws: Draws) -> Iterator[list[bool]]:
     starts = _starts(counts)
     total = np.concatenate([[0], np.cumsum(spared)])
     bare = (total[starts + counts] == total[starts]) & (counts > 0)
-    chosen = starts + (draws.for_texts(counts) * counts).astype(np.int64)
+    chosen = starts + (draws.for_texts() * counts).astype(np.int64)
     spared[chosen[bare]] = True
     return _by_text(spared, counts)
 
