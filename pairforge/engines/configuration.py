@@ -20,6 +20,16 @@ _TASK_SETTINGS = ("query_length", "document_length", "query_expansion")
 _TWO_CLASSES = {"0": "LABEL_0", "1": "LABEL_1"}
 """What transformers takes where a classifier's configuration names no classes."""
 
+_OLD_POOLING: Mapping[str, str] = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+"""Setting → way of pooling, in models that were saved before there was one setting for it."""
+
 
 class ModelConfiguration:
     """The configuration in a model's folder.
@@ -89,6 +99,22 @@ class ModelConfiguration:
         if (self._folder / "config.json").exists() or not self._modules:
             return self._folder
         return self._folder / self._modules[0][1]
+
+    @property
+    def transformer(self) -> dict[str, Any]:
+        """The settings of its transformer, as transformers names them; empty where it has none."""
+        settings: dict[str, Any] = ModelConfiguration(self.transformer_folder)._read("config.json", {})
+        return settings
+
+    @property
+    def pooling(self) -> tuple[str, ...]:
+        """The ways in which its token vectors are pooled, as sentence-transformers names them; empty if it has none."""
+        folder = next((path for kind, path in self._modules if kind.endswith(".Pooling")), None)
+        if folder is None:
+            return ()
+        settings = self._read(f"{folder}/config.json", {})
+        ways = settings.get("pooling_mode") or [way for name, way in _OLD_POOLING.items() if settings.get(name)]
+        return (ways,) if isinstance(ways, str) else tuple(ways)
 
     @property
     def has_routes(self) -> bool:

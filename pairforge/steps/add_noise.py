@@ -109,7 +109,9 @@ def damaged_rows(
     return repeated.select(pl.Series("damaged", damaged, dtype=pl.String), pl.col("text").alias("original"), *extra)
 
 
-def damaged_texts(texts: Sequence[str], ordinals: Ordinals, words: TreebankWords, options: AddNoiseOptions) -> list[str]:
+def damaged_texts(
+    texts: Sequence[str], ordinals: Ordinals, words: TreebankWords, options: AddNoiseOptions
+) -> list[str]:
     """The damaged forms of texts, the copies of each together.
 
     Args:

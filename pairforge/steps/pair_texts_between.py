@@ -171,9 +171,8 @@ def tension(rows: pl.DataFrame, pool: Pool, options: PairTextsOptions) -> pl.Dat
         options: How many random pairs.
     """
     places, numbers = pool.places(rows[SOURCE_ROW]), np.arange(rows.height)
-    nothing = np.full((rows.height, options.random_pairs), NONE)
-    itself = ForbiddenRows.of(numbers, places, len(pool.texts))
-    drawn = fill_at_random(nothing, numbers, itself, seed=options.seed, ordinals=rows[SOURCE_ROW].to_numpy())
+    ordinals = rows[SOURCE_ROW].to_numpy()
+    drawn = random_others(places, ordinals, len(pool.texts), number=options.random_pairs, seed=options.seed)
     partners = np.hstack((places[:, None], drawn)).ravel()
     repeated = rows[np.repeat(numbers, 1 + options.random_pairs)]
     return repeated.with_columns(
@@ -181,3 +180,19 @@ def tension(rows: pl.DataFrame, pool: Pool, options: PairTextsOptions) -> pl.Dat
         pool.texts.gather(partners).alias("sentence2"),
         pl.Series(PARTNER_ROW, pool.source_rows[partners]),
     ).with_columns(label=(pl.col(SOURCE_ROW) == pl.col(PARTNER_ROW)).cast(pl.Int64))
+
+
+def random_others(places: Rows, ordinals: Rows, num_texts: int, *, number: int, seed: int) -> Rows:
+    """Places of other texts, drawn evenly, for each text; -1 where there is no further one; shape (rows, number).
+
+    Args:
+        places: Where the texts stand among all, shape (rows,).
+        ordinals: The row of each in the input; with the seed, it decides the draws; shape (rows,).
+        num_texts: How many there are in all.
+        number: How many others each gets.
+        seed: The seed.
+    """
+    numbers = np.arange(len(places))
+    nothing = np.full((len(places), number), NONE)
+    itself = ForbiddenRows.of(numbers, places, num_texts)
+    return fill_at_random(nothing, numbers, itself, seed=seed, ordinals=ordinals)

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.sentence_models import model_folder
 from pairforge.training.lessons import Lesson
 from pairforge.training.plan import TrainingPlan
 
@@ -24,10 +26,13 @@ def build_loss(library: Any, model: Any, lesson: Lesson, plan: TrainingPlan) -> 
     if lesson.num_labels is not None and plan.kind.has_vectors:
         keywords["num_labels"] = lesson.num_labels
         keywords["embedding_dimension"] = model.get_embedding_dimension()
-    built: torch.nn.Module = _class(library, lesson.loss.class_name)(model, **keywords)
+    if "decoder" in lesson.loss.optional_models and plan.companions.decoder is not None:
+        keywords["decoder"] = str(ModelConfiguration(model_folder(plan.companions.decoder)).transformer_folder)
+    built: torch.nn.Module = loss_class(library, lesson.loss.class_name)(model, **keywords)
     return built
 
 
-def _class(library: Any, name: str) -> Any:
+def loss_class(library: Any, name: str) -> Any:
+    """What builds a loss, by its name in the table."""
     module, _, own = name.rpartition(":")
     return getattr(importlib.import_module(module) if module else library, own)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pairforge.errors import FrameError, ModelError, OptionsError
-from pairforge.frames import NLI, FrameContract, detect_shape
+from pairforge.frames import DENOISING, NLI, TEXT, FrameContract, detect_shape
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.losses import TRAINING_SHAPES, Loss, loss_of, losses_of
 
@@ -62,7 +62,8 @@ def _untrainable(corpus: pl.DataFrame, kind: TrainedKind, wanted: Sequence[Frame
         TrainedKind.CROSS_ENCODER: "mine-negatives --output-format labelled-pair gives each pair its negatives",
     }
     shape = detect_shape(corpus, place, (*wanted, *TRAINING_SHAPES))
-    return f"{place}: has the shape {shape.name}, from which no {kind} can learn; {mend[kind]}."
+    way = "pair-texts makes pairs of plain texts" if shape in (TEXT, DENOISING) else mend[kind]
+    return f"{place}: has the shape {shape.name}, from which no {kind} can learn; {way}."
 
 
 def _unfit(loss: Loss, corpus: pl.DataFrame, place: str) -> str:

@@ -111,7 +111,7 @@ def _precision(plan: TrainingPlan, device: str) -> str:
 
 
 def _trainer(plan: TrainingPlan, trainee: Trainee, checkpoints: Path, precision: str, watch: RunWatch) -> ExactTrainer:
-    trained = {lesson.name: _dataset(trainee.rows(lesson), lesson, plan.options.seed) for lesson in plan.lessons}
+    trained = {lesson.name: _dataset(trainee.rows(lesson), lesson, plan) for lesson in plan.lessons}
     losses = {lesson.name: trainee.loss(lesson) for lesson in plan.lessons}
     trainer = trainee.trainer_class(
         model=trainee.model,
@@ -164,11 +164,12 @@ def _cut(plan: TrainingPlan, lesson: Lesson) -> Cut:
     return cut_by_length(text_lengths(lesson.rows)) if plan.groups_by_length(lesson) else cut_in_order
 
 
-def _dataset(rows: pl.DataFrame, lesson: Lesson, seed: int) -> tuple[datasets.Dataset, EpochRows | None]:
+def _dataset(rows: pl.DataFrame, lesson: Lesson, plan: TrainingPlan) -> tuple[datasets.Dataset, EpochRows | None]:
     """A corpus as the library reads it, and what draws its rows anew if its loss wants that."""
     if lesson.loss.draws is None:
         return _as_dataset(rows, lesson.name), None
-    drawn = EpochRows(rows, lesson.loss.draws, seed)
+    draw = partial(lesson.loss.draws, **lesson.loss.draw_settings(plan.options))
+    drawn = EpochRows(rows, draw, plan.options.seed)
     dataset = _as_dataset(drawn.places, lesson.name)
     dataset.set_transform(drawn)
     return dataset, drawn

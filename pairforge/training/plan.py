@@ -8,7 +8,9 @@ from dataclasses import dataclass, fields, replace
 
 import polars as pl
 
-from pairforge.errors import OptionsError
+from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.sentence_models import model_folder
+from pairforge.errors import ModelError, OptionsError
 from pairforge.models import ModelSpec
 from pairforge.training.bases import base_kind
 from pairforge.training.choice import check_fit
@@ -16,6 +18,7 @@ from pairforge.training.dev import DevRows, settle_dev
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson, settle_lessons
 from pairforge.training.options import TrainOptions
+from pairforge.training.pooling import settle_pooling
 
 WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
 """The share of warm-up where none is given; a static model loses by it (60 steps of mnr on NLI: -.003 on STSb)."""
@@ -30,10 +33,12 @@ class Companions:
     Args:
         guide: Tells the batch's false negatives from the others (GIST losses).
         teacher: Whose vectors are learnt (distillation).
+        decoder: Writes texts from the encoder's vectors, with weights of its own (tsdae).
     """
 
     guide: ModelSpec | None = None
     teacher: ModelSpec | None = None
+    decoder: ModelSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class TrainingPlan:
         options: As the user gave them.
         steps: Batches to train at most.
         companions: The further models.
+        pooling: How a plain transformer's token vectors are pooled; None for the library's way.
     """
 
     lessons: tuple[Lesson, ...]
@@ -57,6 +63,7 @@ class TrainingPlan:
     options: TrainOptions
     steps: int
     companions: Companions = Companions()
+    pooling: str | None = None
 
     @property
     def kind(self) -> TrainedKind:
@@ -134,23 +141,37 @@ def plan_training(
     _check_options(options, base, of_base, lessons, has_dev=dev is not None)
     _check_together(lessons, kind)
     _check_companions(lessons, companions)
+    pooling = _check_base(lessons, base, of_base, companions)
     classes = kind is TrainedKind.CROSS_ENCODER and any(lesson.num_labels for lesson in lessons)
     dev_rows = None if dev is None else settle_dev(dev, kind, tells_classes=classes)
     steps = options.max_steps or math.ceil(options.epochs * _steps_an_epoch(lessons, options))
-    return TrainingPlan(lessons, dev_rows, base, of_base, options, steps, companions)
+    return TrainingPlan(lessons, dev_rows, base, of_base, options, steps, companions, pooling)
 
 
 def _steps_an_epoch(lessons: Sequence[Lesson], options: TrainOptions) -> int:
     return sum(lesson.batches(options.batch_size) for lesson in lessons)
 
 
+def _check_base(lessons: Sequence[Lesson], base: ModelSpec, kind: BaseKind, companions: Companions) -> str | None:
+    """The pooling that a plain transformer gets."""
+    if kind is BaseKind.STATIC:
+        return None
+    configuration = ModelConfiguration(model_folder(base))
+    for loss in (lesson.loss for lesson in lessons if lesson.loss.base_fault):
+        fault = loss.base_fault and loss.base_fault(configuration, companions)
+        if fault:
+            raise ModelError(f"{base.name}: the {loss.name} loss cannot train it: {fault}.")
+    return settle_pooling([lesson.loss for lesson in lessons], base.name, configuration)
+
+
 def _check_companions(lessons: Sequence[Lesson], companions: Companions) -> None:
     for role in (field.name for field in fields(Companions)):
         given = getattr(companions, role) is not None
         asking = [lesson.loss.name for lesson in lessons if role in lesson.loss.models]
+        usable = any(role in (*lesson.loss.models, *lesson.loss.optional_models) for lesson in lessons)
         if asking and not given:
             raise OptionsError(f"the {asking[0]} loss asks a {role}; name one with --{role}.")
-        if given and not asking:
+        if given and not usable:
             chosen = " and ".join(dict.fromkeys(lesson.loss.name for lesson in lessons))
             raise OptionsError(f"a {role} is given, but {chosen} asks none; omit it, or name a loss that does.")
 

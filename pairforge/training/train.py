@@ -27,6 +27,7 @@ def train(
     base: ModelSpec,
     guide: ModelSpec | None = None,
     teacher: ModelSpec | None = None,
+    decoder: ModelSpec | None = None,
     options: TrainOptions | None = None,
     context: StepContext | None = None,
     output: Path | None = None,
@@ -37,15 +38,18 @@ def train(
     sigmoid is a score in [0, 1], or with an output for each NLI class, named in its configuration.
 
     Args:
-        corpus: For encoders n-tuple, triplet, NLI, scored pair, labelled pair or pair; for cross-encoders NLI, scored
-            or labelled pairs or lists, or n-tuples and triplets, read as labelled pairs. Only the shape's own columns
-            are trained on. Of several, each has a loss of its own, and their batches take turns at random.
+        corpus: For encoders n-tuple, triplet, NLI, scored pair, labelled pair or pair, and plain or damaged texts; for
+            cross-encoders NLI, scored or labelled pairs or lists, or n-tuples and triplets, read as labelled pairs.
+            Only the shape's own columns are trained on. Of several, each has a loss of its own, and their batches
+            take turns at random.
         dev: Scored pairs, scores in [0, 1] (judged by Spearman's coefficient), labelled pairs (average precision), or
             for a cross-encoder of NLI classes NLI (accuracy); the weights of the best step are kept. Without them,
             those of the last step.
         base: The model to start from; for a cross-encoder a transformer encoder or a cross-encoder.
         guide: An encoder that tells the batch's false negatives from its others, for losses that ask one.
         teacher: An encoder whose vectors are learnt, for losses that distil them.
+        decoder: A model that becomes an untied decoder, with weights of its own, for tsdae; without it the decoder
+            shares the encoder's.
         options: How to train.
         context: What a stage lends. A run that finds a complete checkpoint in its workspace goes on from there, to
             the same weights as a run in one go on the same machine.
@@ -61,9 +65,12 @@ def train(
     if output is not None and output.exists():
         raise OptionsError(f"{output} exists; name another output or remove it.")
     corpora = [corpus] if isinstance(corpus, pl.DataFrame) else corpus
-    plan = plan_training(corpora, dev, base, options, Companions(guide, teacher))
+    plan = plan_training(corpora, dev, base, options, Companions(guide, teacher, decoder))
     for lesson in plan.lessons:
         context.ledger.note(lesson.sentence)
+    if plan.pooling is not None:
+        wanting = next(lesson.loss for lesson in plan.lessons if lesson.loss.pooling)
+        context.ledger.note(f"vectors are pooled by {plan.pooling}, as the {wanting.name} loss learns")
     from pairforge.training.restarts import fit_best  # noqa: PLC0415 - loads torch
 
     with _work_folder(context.workspace, output) as folder:
@@ -90,8 +97,8 @@ STEP = Step(
     options=TrainOptions,
     inputs={
         "corpus": Input(
-            "Rows to learn from: pairs, triplets, scored or labelled pairs or lists, or NLI; several files are several "
-            "corpora, each with a loss of its own.",
+            "Rows to learn from: pairs, triplets, scored or labelled pairs or lists, NLI, or plain texts; several "
+            "files are several corpora, each with a loss of its own.",
             TRAINING_SHAPES,
             many=True,
             apart=True,
@@ -114,6 +121,13 @@ STEP = Step(
             "An encoder whose vectors are learnt, for the losses that distil them.",
             ModelKind.WEIGHTS,
             flag="teacher",
+            default=None,
+            optional=True,
+        ),
+        "decoder": ModelRole(
+            "A model that becomes a decoder with weights of its own, for tsdae on an encoder without a decoding form.",
+            ModelKind.WEIGHTS,
+            flag="decoder",
             default=None,
             optional=True,
         ),

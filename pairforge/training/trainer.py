@@ -131,7 +131,7 @@ class ExactTrainer(BaseTrainer):  # type: ignore[misc] # its base is untyped
         super()._save_checkpoint(model, trial)
         checkpoint = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         for number, loss in enumerate(self.losses):
-            head = head_tensors(loss)
+            head = head_tensors(loss, self.model)
             if head:
                 save_file(head, checkpoint / _HEAD_FILE.format(number))
         if self._watch.best_weights is not None:
@@ -232,10 +232,11 @@ def _mean(losses: Collection[torch.Tensor]) -> float:
     return sum(map(float, losses)) / len(losses)
 
 
-def head_tensors(loss: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The loss's own parameters, without those of the model that it trains."""
-    return {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in loss.state_dict().items()
-        if not name.startswith("model.")
-    }
+def head_tensors(loss: torch.nn.Module, model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The loss's own parameters, each once, without those of the model that it trains, under whatever name."""
+    known = {id(tensor) for tensor in model.state_dict(keep_vars=True).values()}
+    own: dict[int, tuple[str, torch.Tensor]] = {}
+    for name, tensor in loss.state_dict(keep_vars=True).items():
+        if id(tensor) not in known and not name.startswith("model."):
+            own.setdefault(id(tensor), (name, tensor))
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in own.values()}

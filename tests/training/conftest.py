@@ -26,8 +26,17 @@ def static_base(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
 
 @pytest.fixture(scope="session")
 def transformer_base(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
-    folder = tmp_path_factory.mktemp("transformer") / "model"
-    options = InitModelOptions(
-        kind="transformer", dimension=16, layers=1, heads=2, max_length=16, tokenizer_from="corpus", vocabulary_size=100
+    return _transformer(tmp_path_factory, "mean")
+
+
+@pytest.fixture(scope="session")
+def cls_base(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
+    return _transformer(tmp_path_factory, "cls")
+
+
+def _transformer(folders: pytest.TempPathFactory, pooling: str) -> ModelSpec:
+    options = InitModelOptions.model_validate(
+        {"kind": "transformer", "dimension": 16, "layers": 1, "heads": 2, "max_length": 16, "pooling": pooling}
+        | {"tokenizer_from": "corpus", "vocabulary_size": 100}
     )
-    return spec_of(init_model(triplets(), options=options, output=folder))
+    return spec_of(init_model(triplets(), options=options, output=folders.mktemp("transformer") / "model"))

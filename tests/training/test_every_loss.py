@@ -47,13 +47,19 @@ OUTPUTS: Mapping[TrainedKind, tuple[str, Callable[[Any], np.ndarray]]] = {
 
 @pytest.mark.parametrize(("loss", "shape"), CASES)
 def test_loss_falls_and_plain_sentence_transformers_loads_the_model_that_was_trained(
-    loss: Loss, shape: FrameContract, static_base: ModelSpec, transformer_base: ModelSpec, tmp_path: Path
+    loss: Loss,
+    shape: FrameContract,
+    static_base: ModelSpec,
+    transformer_base: ModelSpec,
+    cls_base: ModelSpec,
+    tmp_path: Path,
 ):
     import sentence_transformers
 
     refused = loss.refuses or {}
     wants_transformer = loss.trains is not TrainedKind.ENCODER or BaseKind.STATIC in refused
-    base = transformer_base if wants_transformer else static_base
+    transformer = cls_base if loss.pooling == "cls" else transformer_base
+    base = transformer if wants_transformer else static_base
     rate = 0.01 if wants_transformer else 0.02
     options = TrainOptions(kind=loss.trains.value, loss=loss.name, batch_size=8, max_steps=80, learning_rate=rate)
     companions = Companions(**dict.fromkeys(loss.models, static_base))

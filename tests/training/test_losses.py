@@ -4,11 +4,12 @@ import polars as pl
 import pytest
 
 from pairforge.errors import FrameError, ModelError, OptionsError
+from pairforge.training.building import loss_class
 from pairforge.training.choice import check_fit, choose_loss
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.losses import FULL_NAMES, LOSSES, TRAINING_SHAPES, Loss, loss_of, losses_of
 from pairforge.training.options import LossName, TrainOptions
-from tests.training.tiny import labelled, listed, nli, scored, triplets
+from tests.training.tiny import damaged, labelled, listed, nli, scored, texts, triplets
 
 ENCODER, CROSS_ENCODER = TrainedKind
 
@@ -41,9 +42,10 @@ def test_every_loss_is_a_class_of_sentence_transformers_that_takes_its_parameter
 
     library = {ENCODER: of_encoders, CROSS_ENCODER: of_cross_encoders}
     for loss in LOSSES:
-        keywords = inspect.signature(getattr(library[loss.trains], loss.class_name)).parameters
+        keywords = inspect.signature(loss_class(library[loss.trains], loss.class_name)).parameters
         for parameter in loss.parameters:
-            assert keywords[parameter.keyword].default == parameter.default
+            if parameter.keyword is not None:
+                assert keywords[parameter.keyword].default == parameter.default
             assert parameter.option in TrainOptions.model_fields
 
 
@@ -56,6 +58,8 @@ def test_every_loss_is_a_class_of_sentence_transformers_that_takes_its_parameter
         (ENCODER, nli(), "softmax"),
         (ENCODER, scored(), "cosent"),
         (ENCODER, labelled(), "contrastive"),
+        (ENCODER, texts(), "simcse"),
+        (ENCODER, damaged(), "tsdae"),
         (CROSS_ENCODER, nli(), "cross-entropy"),
         (CROSS_ENCODER, scored(), "binary-cross-entropy"),
         (CROSS_ENCODER, labelled(), "binary-cross-entropy"),
@@ -90,8 +94,10 @@ def test_corpus_that_no_loss_of_the_kind_learns_from_is_refused_with_what_to_do(
         choose_loss(triplets().drop("negative"), "auto", CROSS_ENCODER)
     with pytest.raises(FrameError, match="the shape labelled list, from which no encoder can learn; --kind cross-enc"):
         choose_loss(listed(), "auto", ENCODER)
-    with pytest.raises(FrameError, match="fit no wanted shape"):
+    with pytest.raises(FrameError, match="the shape text, from which no cross-encoder can learn; pair-texts"):
         choose_loss(pl.DataFrame({"text": ["a"]}), "auto", CROSS_ENCODER)
+    with pytest.raises(FrameError, match="fit no wanted shape"):
+        choose_loss(pl.DataFrame({"thing": ["a"]}), "auto", CROSS_ENCODER)
 
 
 def test_cached_form_is_refused_for_a_static_model():

@@ -59,6 +59,15 @@ def scored_lists() -> pl.DataFrame:
     return listed().with_columns(scores=pl.lit([0.9, 0.2])).drop("labels")
 
 
+def texts() -> pl.DataFrame:
+    return triplets().select(text="anchor")
+
+
+def damaged() -> pl.DataFrame:
+    """Each text without its first word."""
+    return texts().select(damaged=pl.col("text").str.split(" ").list.tail(2).list.join(" "), original="text")
+
+
 CORPORA: Mapping[str, Callable[[], pl.DataFrame]] = {
     "pair": lambda: triplets().drop("negative"),
     "triplet": triplets,
@@ -68,5 +77,7 @@ CORPORA: Mapping[str, Callable[[], pl.DataFrame]] = {
     "labelled pair": labelled,
     "labelled list": listed,
     "scored list": scored_lists,
+    "text": texts,
+    "denoising": damaged,
 }
 """Shape → a corpus of it."""

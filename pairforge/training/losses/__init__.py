@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pairforge.frames import (
+    DENOISING,
     LABELLED_LIST,
     LABELLED_PAIR,
     N_TUPLE,
@@ -15,12 +16,14 @@ from pairforge.frames import (
     PAIR,
     SCORED_LIST,
     SCORED_PAIR,
+    TEXT,
     TRIPLET,
 )
 from pairforge.training.kinds import TrainedKind
 from pairforge.training.losses.cross_encoders import CROSS_ENCODER_LOSSES
 from pairforge.training.losses.encoders import ENCODER_LOSSES
 from pairforge.training.losses.loss import Draw, Loss, LossParameter, Ordinals, Reading
+from pairforge.training.losses.texts import TEXT_LOSSES
 
 __all__ = [
     "FULL_NAMES",
@@ -36,10 +39,10 @@ __all__ = [
     "parameter_options",
 ]
 
-TRAINING_SHAPES = (N_TUPLE, TRIPLET, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, PAIR)
+TRAINING_SHAPES = (N_TUPLE, TRIPLET, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, DENOISING, PAIR, TEXT)
 """Every shape that some loss learns from, the most specific first."""
 
-LOSSES = (*ENCODER_LOSSES, *CROSS_ENCODER_LOSSES)
+LOSSES = (*ENCODER_LOSSES, *TEXT_LOSSES, *CROSS_ENCODER_LOSSES)
 """Every loss."""
 
 FULL_NAMES: Mapping[str, str] = {name: loss.name for loss in LOSSES for name in (loss.name, loss.short)}

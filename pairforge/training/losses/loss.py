@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pairforge.engines.configuration import ModelConfiguration
 from pairforge.frames import FrameContract, training_view
 from pairforge.training.kinds import BaseKind, TrainedKind
+
+if TYPE_CHECKING:
+    from pairforge.training.plan import Companions
 
 Ordinals = npt.NDArray[np.int64]
 """Places of rows in a corpus, from 0."""
@@ -19,11 +23,15 @@ Ordinals = npt.NDArray[np.int64]
 Reading = Callable[[pl.DataFrame, FrameContract], tuple[pl.DataFrame, FrameContract]]
 """From a corpus of one shape to the rows that a loss reads, and their shape."""
 
-Draw = Callable[[pl.DataFrame, Ordinals, int], pl.DataFrame]
-"""The rows at these places as one epoch has them, drawn by its seed: `draw(corpus, ordinals, seed)`.
+Draw = Callable[..., pl.DataFrame]
+"""The rows at these places as one epoch has them, drawn by its seed: `draw(corpus, ordinals, seed, **settings)`.
 
-What a row becomes must hang on its place and the seed alone, not on the rows it is asked for with.
+What a row becomes must hang on its place and the seed alone, not on the rows it is asked for with. The settings are
+those parameters of the loss that have no keyword.
 """
+
+BaseFault = Callable[[ModelConfiguration, "Companions"], str | None]
+"""Why a loss cannot train a base with this configuration, beside these companions; None where it can."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +40,12 @@ class LossParameter:
 
     Args:
         option: The training option that sets it.
-        keyword: The name sentence-transformers gives it.
+        keyword: The name sentence-transformers gives it; None for what the rows of an epoch are drawn by.
         default: Its value where the option is not given.
     """
 
     option: str
-    keyword: str
+    keyword: str | None
     default: float | None
 
 
@@ -66,7 +74,12 @@ class Loss:
         num_labels: Corpus shape → number of classes told apart; None where there are no classes.
         reads: The rows that it reads of a corpus.
         draws: Rows drawn anew for each epoch from those; None where they stay the same.
+        encodes: The columns of drawn rows that the model gives vectors, texts of equal standing.
         models: Further model roles of `train` that it needs ("guide", "teacher").
+        optional_models: Those that it can do without.
+        pooling: How the model has to pool, as sentence-transformers names it; None where any way will do.
+        base_fault: Why it cannot train a base, by its configuration.
+        head_file: What its own parameters are saved as, beside the model; None where they end with the training.
     """
 
     name: str
@@ -83,14 +96,27 @@ class Loss:
     num_labels: Mapping[str, int] | None = None
     reads: Reading = as_they_are
     draws: Draw | None = None
+    encodes: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    optional_models: tuple[str, ...] = ()
+    pooling: str | None = None
+    base_fault: BaseFault | None = None
+    head_file: str | None = None
 
     def settings(self, options: Any) -> dict[str, float]:
         """The keywords of its class as the training options set them; its own default where there is none."""
-        given = {parameter: getattr(options, parameter.option) for parameter in self.parameters}
-        values = {p.keyword: p.default if value is None else value for p, value in given.items()}
+        values = {p.keyword: _value(p, options) for p in self.parameters if p.keyword is not None}
         return {keyword: value for keyword, value in values.items() if value is not None}
+
+    def draw_settings(self, options: Any) -> dict[str, float | None]:
+        """What its rows are drawn by, as the training options set it."""
+        return {p.option: _value(p, options) for p in self.parameters if p.keyword is None}
 
     def has(self, option: str) -> bool:
         """Whether that training option sets something on it."""
         return any(parameter.option == option for parameter in self.parameters)
+
+
+def _value(parameter: LossParameter, options: Any) -> float | None:
+    given: float | None = getattr(options, parameter.option)
+    return parameter.default if given is None else given

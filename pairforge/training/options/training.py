@@ -14,9 +14,12 @@ from pairforge.training.options.course import CourseOptions
 from pairforge.training.options.hardware import HardwareOptions
 from pairforge.training.options.losses import LossOptions
 from pairforge.training.options.models import TrainedModelOptions
+from pairforge.training.options.texts import TextLossOptions
 
 
-class TrainOptions(SeededOptions, HardwareOptions, BatchOptions, CourseOptions, LossOptions, TrainedModelOptions):
+class TrainOptions(
+    SeededOptions, HardwareOptions, BatchOptions, CourseOptions, TextLossOptions, LossOptions, TrainedModelOptions
+):
     """How a model is trained."""
 
     @property

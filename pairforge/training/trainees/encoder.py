@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from sentence_transformers.sentence_transformer import losses as library
+from sentence_transformers.sentence_transformer.modules import Pooling
 
 from pairforge.engines.sentence_models import load_sentence_model
 from pairforge.frames import LABELLED_PAIR, ColumnKind
@@ -24,7 +25,6 @@ from pairforge.training.trainer import ExactTrainer, head_tensors
 
 _TRANSFORMER_RATE = 2e-5
 _FRESH_STATIC_RATE = 0.1
-SOFTMAX_HEAD = "softmax_head.safetensors"
 
 
 class ExactEncoderTrainer(ExactTrainer, SentenceTransformerTrainer):  # type: ignore[misc] # its base is untyped
@@ -49,6 +49,8 @@ class EncoderTrainee:
     def prompts(self, lesson: Lesson) -> dict[str, str]:
         """The query prompt goes before the first text of a row, the document prompt before the others."""
         query, document = self._plan.base.request.query_prompt, self._plan.base.request.document_prompt
+        if lesson.loss.encodes:
+            return dict.fromkeys(lesson.loss.encodes, query) if query else {}
         texts = [
             name
             for column in lesson.shape.columns
@@ -84,16 +86,20 @@ class EncoderTrainee:
         return dev.score(np.einsum("rd,rd->r", first.astype(np.float64), second.astype(np.float64)))
 
     def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
-        """Save the model, and the heads of softmax losses beside it."""
+        """Save the model, and beside it the heads of those losses that leave one."""
         self.model.save_pretrained(str(folder), create_model_card=False)
-        heads = [head for head in map(head_tensors, losses) if head]
-        for number, head in enumerate(heads):
-            save_file(head, folder / (SOFTMAX_HEAD if len(heads) == 1 else f"{number + 1}_{SOFTMAX_HEAD}"))
+        names = [lesson.loss.head_file for lesson in self._plan.lessons]
+        for place, (name, loss) in enumerate(zip(names, losses, strict=True)):
+            if name is not None:
+                file = name if names.count(name) == 1 else f"{names[: place + 1].count(name)}_{name}"
+                save_file(head_tensors(loss, self.model), folder / f"{file}.safetensors")
 
 
 def _load(plan: TrainingPlan) -> SentenceTransformer:
     request = plan.base.request
     model = load_sentence_model(plan.base, dtype="float32", max_length=plan.max_length)
+    if plan.pooling is not None:
+        model[1] = Pooling(model.get_embedding_dimension(), pooling_mode=plan.pooling)
     for name, prompt in (("query", request.query_prompt), ("document", request.document_prompt)):
         if prompt is not None:
             model.prompts[name] = prompt

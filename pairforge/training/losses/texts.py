@@ -1,0 +1,81 @@
+"""The losses that train an encoder on plain texts, without labels."""
+
+from __future__ import annotations
+
+from pairforge.frames import DENOISING, LABELLED_PAIR, TEXT
+from pairforge.training.kinds import BaseKind
+from pairforge.training.losses.loss import Loss, LossParameter
+from pairforge.training.redrawn import damaged_anew, distinct_texts, pairs_in_tension
+from pairforge.training.text_bases import decoder_fault, dropout_fault, masking_fault
+
+_CLASSES = "pairforge.training.text_losses"
+_SCALE = LossParameter("scale", "scale", 20.0)
+
+TEXT_LOSSES = (
+    Loss(
+        "tsdae",
+        "tsdae",
+        (TEXT, DENOISING),
+        f"{_CLASSES}:Denoising",
+        "writes each text again from the [CLS] vector of what is left of it, other words lost in each epoch, by a "
+        "decoder that shares the encoder's weights",
+        default_for=(DENOISING,),
+        parameters=(LossParameter("deletion_ratio", None, 0.6),),
+        refuses={BaseKind.STATIC: "it has no layers that a decoder could share; choose --loss contrastive-tension"},
+        row_by_row=True,
+        draws=damaged_anew,
+        encodes=("damaged",),
+        optional_models=("decoder",),
+        pooling="cls",
+        base_fault=decoder_fault,
+    ),
+    Loss(
+        "simcse",
+        "simcse",
+        (TEXT,),
+        f"{_CLASSES}:Twins",
+        "ranks each text, read twice with other units dropped out, above the other texts of the batch",
+        default_for=(TEXT,),
+        parameters=(_SCALE,),
+        refuses={
+            BaseKind.STATIC: "it has no dropout, so that a text read twice is the same; "
+            "choose --loss contrastive-tension"
+        },
+        in_batch=True,
+        base_fault=dropout_fault,
+    ),
+    Loss(
+        "contrastive-tension",
+        "ct",
+        (TEXT, LABELLED_PAIR),
+        f"{_CLASSES}:tension",
+        "pulls a text and itself together and random texts apart by their dot product, each side read by a copy of the "
+        "model, one pair in eight of a text and itself, drawn anew in each epoch",
+        row_by_row=True,
+        reads=distinct_texts,
+        draws=pairs_in_tension,
+        encodes=("sentence1", "sentence2"),
+    ),
+    Loss(
+        "contrastive-tension-in-batch-negatives",
+        "ct-in-batch",
+        (TEXT,),
+        f"{_CLASSES}:tension_in_batch",
+        "ranks each text, read by two copies of the model, above the other texts of the batch",
+        parameters=(_SCALE,),
+        in_batch=True,
+    ),
+    Loss(
+        "masked-language-modelling",
+        "mlm",
+        (TEXT,),
+        f"{_CLASSES}:Masking",
+        "names the tokens of each text that were masked, others in each epoch, through a head that is saved beside the "
+        "model",
+        parameters=(LossParameter("mask_ratio", "mask_ratio", 0.15),),
+        refuses={BaseKind.STATIC: "it reads each token by itself; choose --loss contrastive-tension"},
+        row_by_row=True,
+        base_fault=masking_fault,
+        head_file="mlm_head",
+    ),
+)
