@@ -129,6 +129,41 @@ def paired_bootstrap(
     return interval(float(whole[: len(ours)].mean() - whole[len(ours) :].mean()), differences, confidence)
 
 
+def paired_means(
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    *,
+    samples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 42,
+) -> Estimate:
+    """How much higher the mean of `first` is than that of `second`, with an interval over seeds and test rows.
+
+    Each resample draws training seeds and test rows with replacement, as `paired_bootstrap` does.
+
+    Args:
+        first: A measure of each test row (a query's reciprocal rank, say) by one side, shape (seeds, rows) or (rows,).
+        second: The same by the other side; row i of each belongs to the same seed.
+        samples: Resamples drawn.
+        confidence: Share of the resamples that the interval holds.
+        seed: Decides every draw.
+
+    Raises:
+        OptionsError: the shapes do not agree, or a value is not finite.
+    """
+    ours, theirs = np.atleast_2d(_array(first)), np.atleast_2d(_array(second))
+    if ours.shape != theirs.shape or not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+        raise OptionsError(
+            "Paired means need finite values of shape (seeds, rows) on both sides, but they got "
+            f"{ours.shape} and {theirs.shape}."
+        )
+    gains = ours - theirs
+    drawn = np.hstack([gains @ counts for _, counts in resampled_counts(gains.shape[1], samples, seed)])
+    chosen = np.random.default_rng([seed, 1]).integers(len(gains), size=(len(gains), samples))
+    means = np.take_along_axis(drawn / gains.shape[1], chosen, axis=0).mean(axis=0)
+    return interval(float(gains.mean()), means, confidence)
+
+
 def _array(values: npt.ArrayLike) -> Array:
     return np.asarray(values, dtype=np.float64)
 

@@ -14,6 +14,7 @@ from pairforge.evaluation.statistics import (
     bootstrap_correlations,
     interval,
     paired_bootstrap,
+    paired_means,
 )
 from tests.strategies import two_columns
 
@@ -150,3 +151,29 @@ def test_constant_or_undefined_scores_are_refused_on_every_side(fault: np.ndarra
     for sides in ((fault, sound, sound), (sound, fault, sound), (sound, sound, fault)):
         with pytest.raises(OptionsError, match="finite and not all equal"):
             paired_bootstrap(*sides)
+
+
+def test_paired_means_of_one_seed_are_the_bootstrap_of_the_mean_difference() -> None:
+    rng = np.random.default_rng(5)
+    first, second = rng.random(400), rng.random(400) - 0.1
+    estimate = paired_means(first, second)
+    gains = first - second
+    assert estimate.value == pytest.approx(gains.mean())
+    width = 1.96 * gains.std() / np.sqrt(400)
+    assert (estimate.low, estimate.high) == pytest.approx((gains.mean() - width, gains.mean() + width), abs=width / 20)
+
+
+def test_paired_means_are_surer_of_rows_that_agree_and_less_sure_of_seeds_that_do_not() -> None:
+    rng = np.random.default_rng(6)
+    second = rng.random((3, 200))
+    assert paired_means(second + 0.25, second) == Estimate(*(pytest.approx(0.25),) * 3)
+    apart = paired_means(second + np.array([[0.0], [0.1], [0.2]]), second)
+    assert apart.low < 0.04
+    assert apart.high > 0.16
+
+
+def test_means_that_cannot_be_paired_are_refused() -> None:
+    with pytest.raises(OptionsError, match=r"got \(1, 3\) and \(1, 2\)"):
+        paired_means([1, 2, 3], [1, 2])
+    with pytest.raises(OptionsError, match="finite values"):
+        paired_means([1, np.nan], [1, 2])
