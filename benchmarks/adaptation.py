@@ -14,7 +14,7 @@ vector, the others a mean, so that each is compared with a start that pools as i
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
@@ -59,7 +59,7 @@ WAYS = (
     Way("MLM", "mlm"),
 )
 RATES: Mapping[Start, tuple[float, ...]] = {Start.RANDOM: (3e-4, 1e-3), Start.MINILM: (1e-5, 5e-5)}
-SUPERVISED_RATES: Mapping[Start, float] = {Start.RANDOM: 1e-3, Start.MINILM: 5e-5}
+SUPERVISED_RATES: Mapping[Start, tuple[float, ...]] = {Start.RANDOM: (1e-4, 5e-4), Start.MINILM: (2e-5, 5e-5)}
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Trial:
         """The start after a way's training on plain texts."""
         return self._train(self.data.texts, base, loss=way.loss, max_steps=self.steps, seed=seed, learning_rate=rate)
 
-    def supervise(self, base: ModelSpec, seed: int) -> ModelSpec:
+    def supervise(self, base: ModelSpec, seed: int, rate: float) -> ModelSpec:
         """A model after training on pairs, the same ones for all."""
         return self._train(
             self.data.pairs,
@@ -157,7 +157,7 @@ class Trial:
             loss="mnr",
             max_steps=self.supervised_steps,
             seed=seed,
-            learning_rate=SUPERVISED_RATES[self.start],
+            learning_rate=rate,
         )
 
     def judge(self, model: ModelSpec) -> Array:
@@ -174,15 +174,14 @@ def found(folder: Path) -> ModelSpec:
     return resolve(ModelRequest(name=str(folder), device="cpu"), ModelKind.WEIGHTS)
 
 
-def best_rate(trial: Trial, way: Way, rates: Sequence[float]) -> float:
+def best_rate(
+    trial: Trial, pooling: str, rates: Sequence[float], train: Callable[[ModelSpec, float], ModelSpec]
+) -> float:
     """The rate after which dev questions find their answers best, for a seed that is not reported."""
     if len(rates) == 1:
         return rates[0]
-    base = trial.begin(way.pooling, SWEEP_SEED)
-    scores = {
-        rate: trial.data.dev.reciprocal_ranks(trial.adapt(way, base, SWEEP_SEED, rate), trial.max_length).mean()
-        for rate in rates
-    }
+    base = trial.begin(pooling, SWEEP_SEED)
+    scores = {rate: trial.data.dev.reciprocal_ranks(train(base, rate), trial.max_length).mean() for rate in rates}
     return max(scores, key=lambda rate: scores[rate])
 
 
@@ -198,24 +197,40 @@ def shown(gain: Estimate) -> str:
     return f"{gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}{unclear})"
 
 
-def run(trial: Trial, seeds: range, ways: Sequence[Way], rates: Sequence[float]) -> None:
+@dataclass(frozen=True)
+class Reference:
+    """Training on pairs alone, from a start that pools in one way."""
+
+    rate: float
+    reciprocal_ranks: Array
+
+
+def run(trial: Trial, seeds: range, ways: Sequence[Way], rates: Sequence[float], supervised: Sequence[float]) -> None:
     """Print the table, a row as soon as it is known."""
     head = ("start or way", "rate", "MRR@10", "then supervised", "against supervised alone")
     print(f"| {' | '.join(head)} |\n|{' --- |' * len(head)}", flush=True)
     references = {}
     for pooling in dict.fromkeys(way.pooling for way in ways):
+        of_pairs = best_rate(trial, pooling, supervised, lambda base, rate: trial.supervise(base, SWEEP_SEED, rate))
         starts = [trial.begin(pooling, seed) for seed in seeds]
-        alone = np.stack([trial.judge(start) for start in starts])
-        after = [trial.supervise(start, seed) for start, seed in zip(starts, seeds, strict=True)]
-        references[pooling] = np.stack([trial.judge(model) for model in after])
-        print(line(f"untrained, {pooling}", "–", alone, references[pooling], None), flush=True)
+        alone, after = both(trial, starts, seeds, of_pairs)
+        references[pooling] = Reference(of_pairs, after)
+        print(line(f"untrained, {pooling}", f"–; {of_pairs:g}", alone, after, None), flush=True)
     for way in ways:
-        rate = best_rate(trial, way, rates)
+        rate = best_rate(
+            trial, way.pooling, rates, lambda base, rate, way=way: trial.adapt(way, base, SWEEP_SEED, rate)
+        )
         adapted = [trial.adapt(way, trial.begin(way.pooling, seed), seed, rate) for seed in seeds]
-        after = [trial.supervise(model, seed) for model, seed in zip(adapted, seeds, strict=True)]
-        alone, supervised = (np.stack([trial.judge(model) for model in models]) for models in (adapted, after))
-        name = f"{way.name} ({way.pooling})"
-        print(line(name, f"{rate:g}", alone, supervised, references[way.pooling]), flush=True)
+        reference = references[way.pooling]
+        alone, after = both(trial, adapted, seeds, reference.rate)
+        shown_rates = f"{rate:g}; {reference.rate:g}"
+        print(line(f"{way.name} ({way.pooling})", shown_rates, alone, after, reference.reciprocal_ranks), flush=True)
+
+
+def both(trial: Trial, models: Sequence[ModelSpec], seeds: range, rate: float) -> tuple[Array, Array]:
+    """Reciprocal ranks by models of several seeds, before and after training on pairs; shape (seeds, questions)."""
+    after = [trial.supervise(model, seed, rate) for model, seed in zip(models, seeds, strict=True)]
+    return np.stack([trial.judge(model) for model in models]), np.stack([trial.judge(model) for model in after])
 
 
 def main(  # noqa: PLR0917 - a command's options
@@ -228,6 +243,7 @@ def main(  # noqa: PLR0917 - a command's options
     questions: Annotated[int, typer.Option(help="Questions, and answers, to judge by.")] = 1_000,
     max_length: Annotated[int, typer.Option(help="Tokens read of each text.")] = 128,
     rate: Annotated[list[float] | None, typer.Option(help="Rates to choose from; by start if not given.")] = None,
+    supervised_rate: Annotated[list[float] | None, typer.Option(help="The same for training on pairs.")] = None,
     way: Annotated[list[str] | None, typer.Option(help="Losses to try; all if not given.")] = None,
     precision: Annotated[str, typer.Option(help="Arithmetic of training.")] = "fp32",
     data: Annotated[Path, typer.Option(help="MedQuAD.")] = Path("../shared/data/medquad/qa.parquet"),
@@ -241,7 +257,7 @@ def main(  # noqa: PLR0917 - a command's options
     chosen = [one for one in WAYS if not way or one.loss in way]
     with tempfile.TemporaryDirectory() as work:
         trial = Trial(start, loaded, Path(work), steps, supervised_steps, batch_size, max_length, precision, count())
-        run(trial, range(seeds), chosen, rate or RATES[start])
+        run(trial, range(seeds), chosen, rate or RATES[start], supervised_rate or SUPERVISED_RATES[start])
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def plan_training(
     classes = kind is TrainedKind.CROSS_ENCODER and any(lesson.num_labels for lesson in lessons)
     dev_rows = None if dev is None else settle_dev(dev, kind, tells_classes=classes)
     steps = options.max_steps or math.ceil(options.epochs * _steps_an_epoch(lessons, options))
-    return TrainingPlan(lessons, dev_rows, base, of_base, options, steps, companions, pooling)
+    return TrainingPlan(lessons, dev_rows, base, of_base, options, steps, companions, pooling=pooling)
 
 
 def _steps_an_epoch(lessons: Sequence[Lesson], options: TrainOptions) -> int:

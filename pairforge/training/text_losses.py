@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling
 from transformers.modeling_outputs import BaseModelOutput
 
+from pairforge.training.losses.texts import MASKING_HEAD
+
 Features = Iterable[dict[str, Tensor]]
 
-MASKING_HEAD = "mlm_head.safetensors"
 _NOT_MASKED = -100
 
 
@@ -34,6 +35,7 @@ class Denoising(library.DenoisingAutoEncoderLoss):  # type: ignore[misc] # its b
 
     def __init__(self, model: SentenceTransformer, decoder: str | None = None) -> None:
         super().__init__(model, decoder or _base_folder(model), tie_encoder_decoder=False)
+        self.model = self._modules.pop("encoder")
         self.decoder.float()
         if decoder is None:
             _share_weights(model.transformers_model, self.decoder)
@@ -42,6 +44,12 @@ class Denoising(library.DenoisingAutoEncoderLoss):  # type: ignore[misc] # its b
         positions = getattr(self.decoder.config, "max_position_embeddings", self.tokenizer_decoder.model_max_length)
         self.tokenizer_decoder.model_max_length = min(positions, self.tokenizer_decoder.model_max_length)
         self.train()
+
+    @property
+    def encoder(self) -> nn.Module:
+        """What is trained, under the name by which the trainer knows it."""
+        trained: nn.Module = self.model
+        return trained
 
 
 def _share_weights(encoder: nn.Module, decoder: Any) -> None:
@@ -71,16 +79,39 @@ class Twins(library.MultipleNegativesRankingLoss):  # type: ignore[misc] # its b
         return ranked
 
 
-def tension(model: SentenceTransformer) -> nn.Module:
-    """Contrastive tension, its copy of the model in training mode, where the trainer leaves it as it is."""
-    loss: nn.Module = library.ContrastiveTensionLoss(model).train()
-    return loss
+class Tension(library.ContrastiveTensionLoss):  # type: ignore[misc] # its base is untyped
+    """Contrastive tension. Source: Carlsson et al. 2021."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__(model)
+        _own_copy(self)
+
+    @property
+    def model2(self) -> nn.Module:
+        """What is trained, under the name by which the trainer knows it."""
+        trained: nn.Module = self.model
+        return trained
 
 
-def tension_in_batch(model: SentenceTransformer, scale: float = 20.0) -> nn.Module:
-    """The same with the batch's other texts as negatives."""
-    loss: nn.Module = library.ContrastiveTensionLossInBatchNegatives(model, scale=scale).train()
-    return loss
+class TensionInBatch(library.ContrastiveTensionLossInBatchNegatives):  # type: ignore[misc] # its base is untyped
+    """Contrastive tension with the batch's other texts as negatives. Source: Carlsson et al. 2021."""
+
+    def __init__(self, model: SentenceTransformer, scale: float = 20.0) -> None:
+        super().__init__(model, scale=scale)
+        _own_copy(self)
+
+    @property
+    def model2(self) -> nn.Module:
+        """What is trained, under the name by which the trainer knows it."""
+        trained: nn.Module = self.model
+        return trained
+
+
+def _own_copy(loss: Any) -> None:
+    """Make the copy a part of the loss, in training mode, where the library's trainer leaves it as it is."""
+    loss.model = loss._modules.pop("model2")
+    loss.model1 = nn.Sequential(*loss.model1.children())  # no model in itself, but parameters of the loss
+    loss.train()
 
 
 class Masking(nn.Module):

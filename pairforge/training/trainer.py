@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from sentence_transformers.base.model import BaseModel
 from sentence_transformers.base.trainer import BaseTrainer
 from transformers import TrainerCallback
 
@@ -131,7 +132,7 @@ class ExactTrainer(BaseTrainer):  # type: ignore[misc] # its base is untyped
         super()._save_checkpoint(model, trial)
         checkpoint = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         for number, loss in enumerate(self.losses):
-            head = head_tensors(loss, self.model)
+            head = head_tensors(loss)
             if head:
                 save_file(head, checkpoint / _HEAD_FILE.format(number))
         if self._watch.best_weights is not None:
@@ -232,11 +233,12 @@ def _mean(losses: Collection[torch.Tensor]) -> float:
     return sum(map(float, losses)) / len(losses)
 
 
-def head_tensors(loss: torch.nn.Module, model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The loss's own parameters, each once, without those of the model that it trains, under whatever name."""
-    known = {id(tensor) for tensor in model.state_dict(keep_vars=True).values()}
+def head_tensors(loss: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The loss's own parameters, each once, without those of the models in it: the one that it trains, a guide."""
+    models = [module for module in loss.modules() if isinstance(module, BaseModel)]
+    of_models = {id(tensor) for model in models for tensor in model.state_dict(keep_vars=True).values()}
     own: dict[int, tuple[str, torch.Tensor]] = {}
     for name, tensor in loss.state_dict(keep_vars=True).items():
-        if id(tensor) not in known and not name.startswith("model."):
+        if id(tensor) not in of_models:
             own.setdefault(id(tensor), (name, tensor))
     return {name: tensor.detach().cpu().contiguous() for name, tensor in own.values()}

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -302,14 +307,17 @@ def test_model_without_dropout_has_no_twins(kind: str, cls_base: ModelSpec, tmp_
 
 
 def test_both_copies_of_the_model_learn_with_dropout(transformer_base: ModelSpec):
-    from pairforge.training.text_losses import tension, tension_in_batch
+    from pairforge.training.text_losses import Tension, TensionInBatch
 
-    for build in (tension, tension_in_batch):
+    for build in (Tension, TensionInBatch):
         model = _loaded(transformer_base)
         loss: Any = build(model)
-        assert loss.model2 is model
-        assert loss.model1.training
-        assert loss.model2.training
+        assert loss.model is loss.model2 is model
+        assert all(module.training for module in (*loss.model1.modules(), *loss.model.modules()))
+        texts_read = [loss.model.preprocess(["a cat", "a dog"]) for _ in range(2)]
+        loss.eval()
+        first, second = (copy(dict(texts_read[0]))["sentence_embedding"] for copy in (loss.model1, loss.model))
+        np.testing.assert_array_equal(first.detach(), second.detach())
 
 
 # Masked language modelling
@@ -400,6 +408,36 @@ def test_run_that_was_broken_off_ends_with_the_same_weights_whatever_the_loss_ho
     resumed = train(texts(), base=cls_base, options=options, context=context)
     assert weights_digest(resumed) == weights_digest(whole)
     assert note_of(context, f"went on from step {stop // 2 * 2}")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("loss", ["tsdae", "mnr"])
+def test_command_killed_at_some_step_ends_with_the_same_weights(loss: str, cls_base: ModelSpec, tmp_path: Path):
+    corpus = texts() if loss == "tsdae" else triplets()
+    corpus.write_parquet(tmp_path / "corpus.parquet")
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+
+    def command(output: str) -> list[str]:
+        settings = {"--model": cls_base.path, "--loss": loss, "--batch-size": 8, "--epochs": 40, "--save-steps": 3}
+        given = [str(word) for pair in settings.items() for word in pair]
+        out = ["-o", str(tmp_path / output / "model")]
+        return [sys.executable, "-m", "pairforge", "train", str(tmp_path / "corpus.parquet"), *given, *out]
+
+    killed = subprocess.Popen(command("killed"), env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    while killed.poll() is None and not list((tmp_path / "killed").rglob("checkpoint-*/complete.json")):
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "model").exists()
+    told = [
+        subprocess.run(command(output), env=environment, check=True, capture_output=True, text=True)
+        for output in ("killed", "whole")
+    ]
+    resumed, whole = (told[place].stdout + told[place].stderr for place in (0, 1))
+    assert "which an earlier run had reached" in resumed
+    assert "which an earlier run had reached" not in whole
+    assert weights_digest(tmp_path / "killed" / "model") == weights_digest(tmp_path / "whole" / "model")
 
 
 def test_prompt_goes_before_what_the_encoder_reads(cls_base: ModelSpec):

@@ -78,6 +78,6 @@ ENCODER_LOSSES = (
         default_for=(NLI,),
         row_by_row=True,
         num_labels={NLI.name: 3, LABELLED_PAIR.name: 2},
-        head_file="softmax_head",
+        head="softmax_head.safetensors",
     ),
 )

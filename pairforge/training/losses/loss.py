@@ -48,6 +48,11 @@ class LossParameter:
     keyword: str | None
     default: float | None
 
+    def value(self, options: Any) -> float | None:
+        """What the training options make it."""
+        given: float | None = getattr(options, self.option)
+        return self.default if given is None else given
+
 
 def as_they_are(corpus: pl.DataFrame, shape: FrameContract) -> tuple[pl.DataFrame, FrameContract]:
     """The shape's own columns."""
@@ -79,7 +84,7 @@ class Loss:
         optional_models: Those that it can do without.
         pooling: How the model has to pool, as sentence-transformers names it; None where any way will do.
         base_fault: Why it cannot train a base, by its configuration.
-        head_file: What its own parameters are saved as, beside the model; None where they end with the training.
+        head: The file beside the model in which its own parameters are kept; None where they are of no further use.
     """
 
     name: str
@@ -101,22 +106,17 @@ class Loss:
     optional_models: tuple[str, ...] = ()
     pooling: str | None = None
     base_fault: BaseFault | None = None
-    head_file: str | None = None
+    head: str | None = None
 
     def settings(self, options: Any) -> dict[str, float]:
         """The keywords of its class as the training options set them; its own default where there is none."""
-        values = {p.keyword: _value(p, options) for p in self.parameters if p.keyword is not None}
+        values = {p.keyword: p.value(options) for p in self.parameters if p.keyword is not None}
         return {keyword: value for keyword, value in values.items() if value is not None}
 
     def draw_settings(self, options: Any) -> dict[str, float | None]:
         """What its rows are drawn by, as the training options set it."""
-        return {p.option: _value(p, options) for p in self.parameters if p.keyword is None}
+        return {p.option: p.value(options) for p in self.parameters if p.keyword is None}
 
     def has(self, option: str) -> bool:
         """Whether that training option sets something on it."""
         return any(parameter.option == option for parameter in self.parameters)
-
-
-def _value(parameter: LossParameter, options: Any) -> float | None:
-    given: float | None = getattr(options, parameter.option)
-    return parameter.default if given is None else given

@@ -8,6 +8,7 @@ from pairforge.training.losses.loss import Loss, LossParameter
 from pairforge.training.redrawn import damaged_anew, distinct_texts, pairs_in_tension
 from pairforge.training.text_bases import decoder_fault, dropout_fault, masking_fault
 
+MASKING_HEAD = "mlm_head.safetensors"
 _CLASSES = "pairforge.training.text_losses"
 _SCALE = LossParameter("scale", "scale", 20.0)
 
@@ -48,7 +49,7 @@ TEXT_LOSSES = (
         "contrastive-tension",
         "ct",
         (TEXT, LABELLED_PAIR),
-        f"{_CLASSES}:tension",
+        f"{_CLASSES}:Tension",
         "pulls a text and itself together and random texts apart by their dot product, each side read by a copy of the "
         "model, one pair in eight of a text and itself, drawn anew in each epoch",
         row_by_row=True,
@@ -60,7 +61,7 @@ TEXT_LOSSES = (
         "contrastive-tension-in-batch-negatives",
         "ct-in-batch",
         (TEXT,),
-        f"{_CLASSES}:tension_in_batch",
+        f"{_CLASSES}:TensionInBatch",
         "ranks each text, read by two copies of the model, above the other texts of the batch",
         parameters=(_SCALE,),
         in_batch=True,
@@ -76,6 +77,6 @@ TEXT_LOSSES = (
         refuses={BaseKind.STATIC: "it reads each token by itself; choose --loss contrastive-tension"},
         row_by_row=True,
         base_fault=masking_fault,
-        head_file="mlm_head",
+        head=MASKING_HEAD,
     ),
 )

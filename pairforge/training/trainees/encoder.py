@@ -88,11 +88,10 @@ class EncoderTrainee:
     def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
         """Save the model, and beside it the heads of those losses that leave one."""
         self.model.save_pretrained(str(folder), create_model_card=False)
-        names = [lesson.loss.head_file for lesson in self._plan.lessons]
-        for place, (name, loss) in enumerate(zip(names, losses, strict=True)):
+        names = [lesson.loss.head for lesson in self._plan.lessons]
+        for number, (name, loss) in enumerate(zip(names, losses, strict=True)):
             if name is not None:
-                file = name if names.count(name) == 1 else f"{names[: place + 1].count(name)}_{name}"
-                save_file(head_tensors(loss, self.model), folder / f"{file}.safetensors")
+                save_file(head_tensors(loss), folder / (name if names.count(name) == 1 else f"{number + 1}_{name}"))
 
 
 def _load(plan: TrainingPlan) -> SentenceTransformer:
