@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from pairforge.files import read_frame
@@ -70,6 +71,7 @@ def small(tiny_encoder: Path, tiny_transformer: Path, writer: str) -> Mapping[st
     written = [*student, "generator=openai:small", f"server={writer}"]
     return dict.fromkeys(RECIPES, student) | {
         "teacher": [f"start={tiny_transformer}", "teacher.epochs=1"],
+        "domain-adaptation": [f"start={tiny_transformer}", "adapted.epochs=1"],
         "llm-negatives": [*written, "written.min_similarity=-1"],
         "synthetic-nli": [*written, "rows.limit=60"],
     }
@@ -107,8 +109,27 @@ def test_a_recipe_runs_to_its_scores_and_then_has_nothing_to_do(
     reports = run(read_recipe(name, small[name]))
     assert {report.outcome.status for report in reports} == {"done"}
     judged = [report.evaluation.tasks[0].models for report in reports if report.evaluation]
-    assert [len(models) for models in judged] in ([2], [2, 2])
+    assert [len(models) for models in judged] in ([2], [2, 2], [3])
     assert {report.outcome.status for report in run(read_recipe(name, small[name]))} == {"up to date"}
+
+
+def test_a_domain_is_adapted_to_by_tsdae_and_then_learnt_from_scored_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    nli = read_frame(shipped_folder("examples") / "nli.jsonl")
+    scored = nli.select(sentence1="premise", sentence2="hypothesis", score=pl.col("label").eq("entailment") * 1.0)
+    scored.head(60).write_parquet("scored.parquet")
+    options = InitModelOptions(
+        kind="transformer", dimension=16, layers=1, heads=2, pooling="cls", tokenizer_from="corpus", vocabulary_size=500
+    )
+    init_model(scored, options=options, output=tmp_path / "start.model")
+    chosen = ["start=start.model", "adaptation=tsdae", "pairs=scored.parquet", "supervision=cosent"]
+    reports = {report.name: report for report in run(read_recipe("domain-adaptation", chosen))}
+    told = [note for report in reports.values() for note in report.outcome.notes if note.startswith("loss ")]
+    assert any(note.startswith("loss tsdae on the shape text") for note in told)
+    assert any(note.startswith("loss cosent on the shape scored pair") for note in told)
+    assert len(spearman(reports["scores"])) == 3
 
 
 @pytest.mark.model

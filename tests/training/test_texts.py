@@ -419,7 +419,7 @@ def test_command_killed_at_some_step_ends_with_the_same_weights(loss: str, cls_b
     environment = os.environ | {"PYTHONPATH": str(root)}
 
     def command(output: str) -> list[str]:
-        settings = {"--model": cls_base.path, "--loss": loss, "--batch-size": 8, "--epochs": 40, "--save-steps": 3}
+        settings = {"--model": cls_base.path, "--loss": loss, "--batch-size": 8, "--epochs": 12, "--save-steps": 3}
         given = [str(word) for pair in settings.items() for word in pair]
         out = ["-o", str(tmp_path / output / "model")]
         return [sys.executable, "-m", "pairforge", "train", str(tmp_path / "corpus.parquet"), *given, *out]
