@@ -11,6 +11,7 @@ import polars as pl
 from pairforge.engines.configuration import ModelConfiguration
 from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import ModelError, OptionsError
+from pairforge.frames import DENOISING
 from pairforge.models import ModelSpec
 from pairforge.training.bases import base_kind
 from pairforge.training.choice import check_fit
@@ -195,6 +196,12 @@ def _check_options(
         raise OptionsError(
             f"{option}={getattr(options, option)} is given, but {chosen}, has none; name a loss that has one with "
             "--loss."
+        )
+    drawn = [lesson for lesson in lessons if lesson.loss.has("deletion_ratio")]
+    if options.deletion_ratio is not None and all(lesson.shape is DENOISING for lesson in drawn):
+        raise OptionsError(
+            f"deletion_ratio={options.deletion_ratio} is given, but {drawn[0].name} holds texts that are damaged "
+            "already; omit it, or give plain texts."
         )
     for option, default in (("patience", None), ("restarts", 1)):
         if (given := getattr(options, option)) != default and not has_dev:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from pairforge.engines.words import TreebankWords
+from pairforge.errors import FrameError
 from pairforge.frames import DENOISING, FrameContract, training_view
 from pairforge.randomness import row_uniforms
 from pairforge.steps.add_noise import AddNoiseOptions, damaged_texts
@@ -41,9 +42,18 @@ def _words() -> TreebankWords:
 
 
 def distinct_texts(corpus: pl.DataFrame, shape: FrameContract) -> tuple[pl.DataFrame, FrameContract]:
-    """Each text once, so that two rows are two texts; pairs stay as they are."""
+    """Each text once, so that two rows are two texts; pairs stay as they are.
+
+    Raises:
+        FrameError: there is one text only.
+    """
     rows = training_view(corpus, shape)
-    return (rows.unique(maintain_order=True) if rows.width == 1 else rows), shape
+    if rows.width > 1:
+        return rows, shape
+    texts = rows.unique(maintain_order=True)
+    if texts.height < 2:
+        raise FrameError("corpus: holds one text over and over, which has no other to be told from; give more texts.")
+    return texts, shape
 
 
 def pairs_in_tension(rows: pl.DataFrame, ordinals: Ordinals, seed: int) -> pl.DataFrame:

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pairforge.errors import ModelError, OptionsError
+from pairforge.errors import FrameError, ModelError, OptionsError
 from pairforge.execution.step import StepContext
 from pairforge.frames import LABELLED_PAIR, TEXT
 from pairforge.models import ModelSpec
@@ -455,6 +455,19 @@ def test_plain_texts_and_pairs_are_learnt_together(cls_base: ModelSpec):
     model = train([texts(), triplets(), texts()], base=cls_base, options=options)
     assert sorted(path.name for path in model.glob("*.safetensors")) == ["mlm_head.safetensors", "model.safetensors"]
     assert all(tensor.isfinite().all() for tensor in load_file(model / "model.safetensors").values())
+
+
+def test_texts_that_have_nothing_to_be_told_from_are_refused(static_base: ModelSpec):
+    alone = pl.concat([texts()[:1]] * 40)
+    with pytest.raises(FrameError, match="holds one text over and over"):
+        train(alone, base=static_base, options=TrainOptions(loss="ct"))
+
+
+def test_noise_for_texts_that_are_damaged_already_is_refused(cls_base: ModelSpec):
+    with pytest.raises(
+        OptionsError, match=r"deletion_ratio=0\.3 is given, but corpus holds texts that are damaged already"
+    ):
+        train(damaged(), base=cls_base, options=TrainOptions(loss="tsdae", deletion_ratio=0.3))
 
 
 @pytest.mark.parametrize(("loss", "option", "value"), [("simcse", "deletion_ratio", 0.5), ("tsdae", "mask_ratio", 0.5)])
