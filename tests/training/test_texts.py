@@ -472,5 +472,5 @@ def test_noise_for_texts_that_are_damaged_already_is_refused(cls_base: ModelSpec
 
 @pytest.mark.parametrize(("loss", "option", "value"), [("simcse", "deletion_ratio", 0.5), ("tsdae", "mask_ratio", 0.5)])
 def test_option_of_another_loss_is_refused(loss: str, option: str, value: float):
-    with pytest.raises(ValueError, match=f"the {loss} loss has no {option}"):
+    with pytest.raises(ValueError, match=f"{option}=0.5 is given, but the {loss} loss has none"):
         TrainOptions.model_validate({"loss": loss, option: value})
