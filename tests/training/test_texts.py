@@ -464,11 +464,13 @@ def test_texts_that_have_nothing_to_be_told_from_are_refused(static_base: ModelS
 
 
 def test_noise_for_texts_that_are_damaged_already_is_refused(cls_base: ModelSpec):
-    with pytest.raises(OptionsError, match="deletion_ratio is given, but corpus holds texts that are damaged already"):
+    with pytest.raises(
+        OptionsError, match=r"deletion_ratio=0\.3 is given, but corpus holds texts that are damaged already"
+    ):
         train(damaged(), base=cls_base, options=TrainOptions(loss="tsdae", deletion_ratio=0.3))
 
 
 @pytest.mark.parametrize(("loss", "option", "value"), [("simcse", "deletion_ratio", 0.5), ("tsdae", "mask_ratio", 0.5)])
 def test_option_of_another_loss_is_refused(loss: str, option: str, value: float):
-    with pytest.raises(ValueError, match=f"the {loss} loss has no {option}"):
+    with pytest.raises(ValueError, match=f"{option}=0.5 is given, but the {loss} loss has none"):
         TrainOptions.model_validate({"loss": loss, option: value})
