@@ -91,6 +91,15 @@ class ModelConfiguration:
         return self._folder / self._modules[0][1]
 
     @property
+    def vector_size(self) -> int | None:
+        """Numbers in the vector of a text; None where the files do not tell."""
+        if not self._modules:
+            size: int | None = self._read("config.json", {}).get("hidden_size")
+            return size
+        sizes = (self._size_after(kind.rpartition(".")[2], path) for kind, path in reversed(self._modules))
+        return next((size for size in sizes if size is not None), None)
+
+    @property
     def has_routes(self) -> bool:
         """Whether the sides may be treated differently beyond their prompts."""
         special = not all(_treats_sides_alike(kind) for kind in self.module_types)
@@ -115,6 +124,19 @@ class ModelConfiguration:
                     return int(settings["out_features"])
         return None
 
+    def _size_after(self, module: str, path: str) -> int | None:
+        if module == "StaticEmbedding":
+            return _columns_of_first_tensor(self._folder / path / "model.safetensors")
+        settings = self._read(f"{path}/config.json", {}) if path else {}
+        if module == "Dense":
+            return settings.get("out_features")
+        if module != "Pooling":
+            return None
+        size = settings.get("embedding_dimension") or settings.get("word_embedding_dimension")
+        modes = settings.get("pooling_mode")
+        old_modes = sum(bool(on) for name, on in settings.items() if name.startswith("pooling_mode_"))
+        return size and size * (len(modes) if isinstance(modes, list) else 1 if modes else max(1, old_modes))
+
     def _chat_template(self) -> str:
         file = self._folder / "chat_template.jinja"
         if file.is_file():
@@ -132,6 +154,16 @@ class ModelConfiguration:
         if type(content) is not type(absent):
             raise ModelError(f"{file}: a JSON {type(absent).__name__} was wanted. Restore the model's files.")
         return content
+
+
+def _columns_of_first_tensor(file: Path) -> int | None:
+    """Of a safetensors file, whose header says the shapes; None where there is none."""
+    if not file.is_file():
+        return None
+    with file.open("rb") as weights:
+        header = json.loads(weights.read(int.from_bytes(weights.read(8), "little")))
+    shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
+    return int(shapes[0][-1]) if shapes else None
 
 
 def _treats_sides_alike(module_type: str) -> bool:

@@ -26,8 +26,17 @@ _WANTED = {
 }
 
 
-def base_kind(spec: ModelSpec, trained: TrainedKind) -> BaseKind:
-    """How the model that a training starts from reads its tokens.
+def vector_size(spec: ModelSpec) -> int | None:
+    """Numbers in a vector of a model; None where its files do not tell.
+
+    Raises:
+        ModelError: a configuration file cannot be read.
+    """
+    return ModelConfiguration(model_folder(spec)).vector_size
+
+
+def base_kind(spec: ModelSpec, trained: TrainedKind, flag: str = "--model") -> BaseKind:
+    """How the model that a training starts from, or another one that it needs, reads its tokens.
 
     Raises:
         ModelError: the model has no folder, reads no text, or is none that this kind of model can start from.
@@ -36,7 +45,7 @@ def base_kind(spec: ModelSpec, trained: TrainedKind) -> BaseKind:
     configuration = ModelConfiguration(folder)
     fault = _fault(folder, configuration, trained)
     if fault is not None:
-        raise ModelError(f"{spec.name}: {fault}; {_WANTED[trained]}.")
+        raise ModelError(f"{spec.name}: {fault}; {_WANTED[trained].replace('--model', flag)}.")
     return BaseKind.STATIC if configuration.is_static else BaseKind.TRANSFORMER
 
 

@@ -57,11 +57,16 @@ def _fitting(corpus: pl.DataFrame, shapes: Sequence[FrameContract]) -> FrameCont
 
 
 def _untrainable(corpus: pl.DataFrame, kind: TrainedKind, wanted: Sequence[FrameContract], place: str) -> str:
+    shape = detect_shape(corpus, place, (*wanted, *TRAINING_SHAPES))
+    named = [loss.name for loss in losses_of(kind) if shape in loss.shapes]
+    if named:
+        return f"{place}: has the shape {shape.name}, for which no loss is chosen; name one with --loss: " + (
+            f"{', '.join(named)}."
+        )
     mend = {
         TrainedKind.ENCODER: "--kind cross-encoder trains on labelled and scored lists",
-        TrainedKind.CROSS_ENCODER: "mine-negatives --output-format labelled-pair gives each pair its negatives",
+        TrainedKind.CROSS_ENCODER: "pair-texts makes pairs of texts, and --kind encoder trains on texts with classes",
     }
-    shape = detect_shape(corpus, place, (*wanted, *TRAINING_SHAPES))
     return f"{place}: has the shape {shape.name}, from which no {kind} can learn; {mend[kind]}."
 
 
@@ -81,20 +86,25 @@ def check_fit(loss: Loss, kind: BaseKind, base_name: str, *, rows: int, batch_si
 
     Raises:
         ModelError: the loss cannot train this kind of model.
-        OptionsError: a batch of one row leaves a loss without negatives.
+        OptionsError: a batch of so few rows teaches nothing.
         FrameError: the corpus does not fill one batch of a loss that takes its negatives from the batch.
     """
     if loss.refuses and kind in loss.refuses:
         raise ModelError(f"{base_name}: the {loss.name} loss cannot train a {kind} model: {loss.refuses[kind]}.")
-    if not loss.in_batch:
-        return
-    if batch_size < 2:
-        raise OptionsError(
-            f"batch_size=1, but {loss.name} takes its negatives from the batch; give it at least 2 rows."
-        )
-    if rows < batch_size:
+    least, what = _least_batch(loss)
+    if batch_size < least:
+        raise OptionsError(f"batch_size={batch_size}, but {loss.name} {what}; give it at least {least} rows.")
+    if loss.in_batch and rows < batch_size:
         mend = f"give more rows or --batch-size {rows}" if rows > 1 else "give more rows"
         raise FrameError(
             f"{place}: has {rows:,} row{'s' * (rows > 1)}, fewer than one batch of {batch_size:,}, which {loss.name} "
             f"takes its negatives from; {mend}."
         )
+
+
+def _least_batch(loss: Loss) -> tuple[int, str]:
+    if loss.by_class:
+        return 4, "compares two texts of a class with those of another"
+    if loss.in_batch:
+        return 2, "takes its negatives from the batch"
+    return (2, "compares the rows of a batch") if loss.compares_rows else (1, "")

@@ -19,6 +19,7 @@ from pairforge.training.allocation import freed_memory_kept
 from pairforge.training.batches import Cut, cut_by_length, cut_distinct, cut_in_order, text_codes, text_lengths
 from pairforge.training.checkpoints import newest_complete, step_of
 from pairforge.training.epochs import EpochRows
+from pairforge.training.grouping import cut_by_class
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson
 from pairforge.training.outcome import TrainingOutcome
@@ -159,6 +160,8 @@ def _arguments(plan: TrainingPlan, trainee: Trainee, checkpoints: Path, precisio
 
 
 def _cut(plan: TrainingPlan, lesson: Lesson) -> Cut:
+    if lesson.loss.by_class:
+        return cut_by_class(lesson.rows["label"].to_numpy())
     if plan.options.distinct_batches and lesson.loss.in_batch:
         return cut_distinct(text_codes(lesson.rows))
     return cut_by_length(text_lengths(lesson.rows)) if plan.groups_by_length(lesson) else cut_in_order

@@ -23,12 +23,14 @@ class Lesson:
         rows: The columns that the loss reads, in order.
         shape: Their shape; another than the loss chose where it reads them in a form of its own.
         choice: The loss, and the shape that it was chosen for.
+        unread: Rows of the corpus that are alone in their class, from which the loss learns nothing.
     """
 
     name: str
     rows: pl.DataFrame
     shape: FrameContract
     choice: LossChoice
+    unread: int = 0
 
     @property
     def loss(self) -> Loss:
@@ -44,7 +46,8 @@ class Lesson:
     @property
     def sentence(self) -> str:
         """What was chosen for it and why, for the user."""
-        return f"{'' if self.name == 'corpus' else f'{self.name}: '}{self.choice.sentence}"
+        unread = f"; {self.unread:,} rows alone in their class are left out" if self.unread else ""
+        return f"{'' if self.name == 'corpus' else f'{self.name}: '}{self.choice.sentence}{unread}"
 
     def batches(self, batch_size: int) -> int:
         """Batches that go through the corpus once."""
@@ -73,4 +76,4 @@ def settle_lessons(corpora: Sequence[pl.DataFrame], options: TrainOptions) -> tu
 def _lesson(corpus: pl.DataFrame, place: str, loss: str, options: TrainOptions) -> Lesson:
     choice = choose_loss(corpus, loss, options.trained_kind, place)
     rows, shape = choice.loss.reads(choice.shape.check(corpus, place), choice.shape)
-    return Lesson(place, rows, shape, choice)
+    return Lesson(place, rows, shape, choice, corpus.height - rows.height if choice.loss.by_class else 0)

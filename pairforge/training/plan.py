@@ -8,13 +8,14 @@ from dataclasses import dataclass, fields, replace
 
 import polars as pl
 
-from pairforge.errors import OptionsError
+from pairforge.errors import ModelError, OptionsError
 from pairforge.models import ModelSpec
 from pairforge.training.bases import base_kind
 from pairforge.training.choice import check_fit
 from pairforge.training.dev import DevRows, settle_dev
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson, settle_lessons
+from pairforge.training.objections import check_objectives
 from pairforge.training.options import TrainOptions
 
 WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
@@ -134,6 +135,7 @@ def plan_training(
     _check_options(options, base, of_base, lessons, has_dev=dev is not None)
     _check_together(lessons, kind)
     _check_companions(lessons, companions)
+    check_objectives(lessons, options, base, of_base)
     classes = kind is TrainedKind.CROSS_ENCODER and any(lesson.num_labels for lesson in lessons)
     dev_rows = None if dev is None else settle_dev(dev, kind, tells_classes=classes)
     steps = options.max_steps or math.ceil(options.epochs * _steps_an_epoch(lessons, options))
@@ -153,6 +155,17 @@ def _check_companions(lessons: Sequence[Lesson], companions: Companions) -> None
         if given and not asking:
             chosen = " and ".join(dict.fromkeys(lesson.loss.name for lesson in lessons))
             raise OptionsError(f"a {role} is given, but {chosen} asks none; omit it, or name a loss that does.")
+    for role in (field.name for field in fields(Companions)):
+        spec = getattr(companions, role)
+        if (
+            spec is not None
+            and base_kind(spec, TrainedKind.ENCODER, f"--{role}") is BaseKind.STATIC
+            and role == "guide"
+        ):
+            raise ModelError(
+                f"{spec.name}: is a static model, which cannot read a student's tokens as a guide; name a transformer "
+                "with --guide."
+            )
 
 
 def _check_together(lessons: Sequence[Lesson], kind: TrainedKind) -> None:

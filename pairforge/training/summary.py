@@ -3,8 +3,36 @@
 from __future__ import annotations
 
 from pairforge.execution.ledger import Ledger
+from pairforge.training.bases import vector_size
 from pairforge.training.outcome import Trained, TrainingOutcome
 from pairforge.training.plan import TrainingPlan
+from pairforge.training.teaching import taught_dimension
+
+
+def announce(ledger: Ledger, plan: TrainingPlan) -> None:
+    """Note what each corpus teaches, before it does."""
+    for lesson in plan.lessons:
+        ledger.note(lesson.sentence)
+    size = vector_size(plan.base) if plan.kind.has_vectors else None
+    if plan.options.wrappers:
+        ledger.note(_wrappers(plan, size))
+    taught = {taught_dimension(lesson.rows) for lesson in plan.lessons if "teacher" in lesson.loss.models}
+    for dimension in taught - {size}:
+        ledger.note(
+            f"the teacher's vectors have {dimension:,} dimensions and the student's {size or 'others'}: a linear "
+            "projection, learnt along and saved beside the model, stands between them"
+        )
+
+
+def _wrappers(plan: TrainingPlan, size: int | None) -> str:
+    parts = []
+    if plan.options.matryoshka:
+        cut = ", ".join(str(number) for number in sorted({*plan.options.matryoshka} - {size}, reverse=True))
+        parts.append(f"at {size or 'all'} and at its first {cut} dimensions")
+    if plan.options.adaptive_layers:
+        parts.append("after its last and after earlier layers")
+    both = "; one layer and one dimension are drawn for each step" if len(parts) > 1 else ""
+    return f"each loss is taken of the model's vectors {' and '.join(parts)}{both}"
 
 
 def tell(ledger: Ledger, plan: TrainingPlan, trained: Trained) -> None:
@@ -16,6 +44,9 @@ def tell(ledger: Ledger, plan: TrainingPlan, trained: Trained) -> None:
         ledger.note(
             f"{outcome.left_out:,} of {plan.num_rows:,} rows were left out of an epoch, because all batches with "
             "room held one of their texts; --no-distinct-batches trains on them too"
+            if any(lesson.loss.in_batch for lesson in plan.lessons)
+            else f"{outcome.left_out:,} of {plan.num_rows:,} rows were left out of an epoch, another few each time: "
+            "its batches of whole classes had no room for them"
         )
     if outcome.resumed_at is not None:
         ledger.note(f"went on from step {outcome.resumed_at:,}, which an earlier run had reached")

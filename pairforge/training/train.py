@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pairforge.engines.vectors import VectorStore
 from pairforge.errors import OptionsError
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepContext
 from pairforge.models import ModelKind, ModelSpec
@@ -17,7 +18,8 @@ from pairforge.training.dev import DEV_SHAPES
 from pairforge.training.losses import TRAINING_SHAPES
 from pairforge.training.options import TrainOptions
 from pairforge.training.plan import Companions, plan_training
-from pairforge.training.summary import tell
+from pairforge.training.summary import announce, tell
+from pairforge.training.teaching import with_teachers_vectors
 
 
 def train(
@@ -37,9 +39,8 @@ def train(
     sigmoid is a score in [0, 1], or with an output for each NLI class, named in its configuration.
 
     Args:
-        corpus: For encoders n-tuple, triplet, NLI, scored pair, labelled pair or pair; for cross-encoders NLI, scored
-            or labelled pairs or lists, or n-tuples and triplets, read as labelled pairs. Only the shape's own columns
-            are trained on. Of several, each has a loss of its own, and their batches take turns at random.
+        corpus: Of a shape that one of the losses of that kind of model learns from (`docs/losses.md`). Only the shape's
+            own columns are trained on. Of several, each has a loss of its own, and their batches take turns at random.
         dev: Scored pairs, scores in [0, 1] (judged by Spearman's coefficient), labelled pairs (average precision), or
             for a cross-encoder of NLI classes NLI (accuracy); the weights of the best step are kept. Without them,
             those of the last step.
@@ -62,8 +63,8 @@ def train(
         raise OptionsError(f"{output} exists; name another output or remove it.")
     corpora = [corpus] if isinstance(corpus, pl.DataFrame) else corpus
     plan = plan_training(corpora, dev, base, options, Companions(guide, teacher))
-    for lesson in plan.lessons:
-        context.ledger.note(lesson.sentence)
+    plan = with_teachers_vectors(plan, VectorStore(context.cache / "vectors"), context.progress)
+    announce(context.ledger, plan)
     from pairforge.training.restarts import fit_best  # noqa: PLC0415 - loads torch
 
     with _work_folder(context.workspace, output) as folder:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from sentence_transformers.base.model import BaseModel
 from sentence_transformers.base.trainer import BaseTrainer
 from transformers import TrainerCallback
 
@@ -233,9 +234,11 @@ def _mean(losses: Collection[torch.Tensor]) -> float:
 
 
 def head_tensors(loss: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The loss's own parameters, without those of the model that it trains."""
+    """The loss's own parameters, without those of the models in it: the one that it trains, a guide."""
+    models = [module for module in loss.modules() if isinstance(module, BaseModel)]
+    of_models = {id(tensor) for model in models for tensor in model.state_dict(keep_vars=True).values()}
     return {
         name: tensor.detach().cpu().contiguous()
-        for name, tensor in loss.state_dict().items()
-        if not name.startswith("model.")
+        for name, tensor in loss.state_dict(keep_vars=True).items()
+        if id(tensor) not in of_models
     }

@@ -12,7 +12,7 @@ from pairforge.models import ModelSpec
 from pairforge.training.options import TrainOptions
 from pairforge.training.train import train
 from tests.training.runs import note_of, stopping_after, weights_digest
-from tests.training.tiny import labelled, listed, nli, scored, spec_of, triplets
+from tests.training.tiny import classed, labelled, listed, nli, scored, spec_of, triplets
 
 NAMES = ["entailment", "neutral", "contradiction"]
 
@@ -154,7 +154,7 @@ def test_a_run_that_was_broken_off_ends_with_the_same_weights(transformer_base: 
 @pytest.mark.parametrize(
     ("settings", "fault"),
     [
-        ({"kind": "cross-encoder", "loss": "mnr"}, "the multiple-negatives-ranking loss trains no cross-encoder"),
+        ({"kind": "cross-encoder", "loss": "cosent"}, "the cosent loss trains no cross-encoder"),
         ({"loss": "bce"}, r"trains no encoder \(its losses: multiple-negatives-ranking, "),
         ({"kind": "bi-encoder"}, "'encoder' or 'cross-encoder'"),
         (
@@ -176,9 +176,9 @@ def test_a_loss_of_the_other_kind_is_refused(settings: dict[str, object], fault:
         (labelled(), labelled().filter(label=1), {}, FrameError, "dev: its label is 1 in every row"),
         (labelled(), labelled().head(1), {}, FrameError, "dev: has one row"),
         (listed().with_columns(labels=pl.lit([1])), None, {}, FrameError, "row 1 has 2 documents and 1 labels"),
-        (listed().with_columns(labels=pl.lit([3, 1])), None, {}, FrameError, "'label' should lie in 0 to 1"),
+        (listed().with_columns(labels=pl.lit([3, 1])), None, {}, FrameError, "its labels run from 1 to 3, but one"),
         (scored().with_columns(score=5.0), None, {}, FrameError, "'score' should lie in 0 to 1"),
-        (triplets().drop("negative"), None, {}, FrameError, "from which no cross-encoder can learn"),
+        (classed(), None, {}, FrameError, "from which no cross-encoder can learn"),
     ],
 )
 def test_what_cannot_train_is_refused_in_one_sentence(

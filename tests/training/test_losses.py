@@ -4,11 +4,12 @@ import polars as pl
 import pytest
 
 from pairforge.errors import FrameError, ModelError, OptionsError
+from pairforge.frames import TEXT
 from pairforge.training.choice import check_fit, choose_loss
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.losses import FULL_NAMES, LOSSES, TRAINING_SHAPES, Loss, loss_of, losses_of
 from pairforge.training.options import LossName, TrainOptions
-from tests.training.tiny import labelled, listed, nli, scored, triplets
+from tests.training.tiny import classed, labelled, listed, margins, nli, scored, scored_tuples, texts, triplets
 
 ENCODER, CROSS_ENCODER = TrainedKind
 
@@ -23,7 +24,8 @@ def test_every_shape_of_a_kind_has_one_default_loss_and_each_loss_reads_only_tra
     assert len({(loss.trains, loss.name) for loss in LOSSES}) == len(LOSSES)
     for kind in TrainedKind:
         for shape in {shape for loss in losses_of(kind) for shape in loss.shapes}:
-            assert sum(shape in loss.default_for for loss in losses_of(kind)) == 1
+            # A plain text has no loss of its own accord: what it shall teach has to be said.
+            assert sum(shape in loss.default_for for loss in losses_of(kind)) == (shape is not TEXT)
     for loss in LOSSES:
         assert set(loss.default_for) <= set(loss.shapes) <= set(TRAINING_SHAPES)
     assert set(TRAINING_SHAPES) == {shape for loss in LOSSES for shape in loss.shapes}
@@ -39,9 +41,12 @@ def test_every_loss_is_a_class_of_sentence_transformers_that_takes_its_parameter
     from sentence_transformers.cross_encoder import losses as of_cross_encoders
     from sentence_transformers.sentence_transformer import losses as of_encoders
 
+    from pairforge.training.building import loss_class
+
     library = {ENCODER: of_encoders, CROSS_ENCODER: of_cross_encoders}
     for loss in LOSSES:
-        keywords = inspect.signature(getattr(library[loss.trains], loss.class_name)).parameters
+        keywords = inspect.signature(loss_class(library[loss.trains], loss.class_name)).parameters
+        assert set(loss.fixed or {}) <= set(keywords)
         for parameter in loss.parameters:
             assert keywords[parameter.keyword].default == parameter.default
             assert parameter.option in TrainOptions.model_fields
@@ -61,6 +66,12 @@ def test_every_loss_is_a_class_of_sentence_transformers_that_takes_its_parameter
         (CROSS_ENCODER, labelled(), "binary-cross-entropy"),
         (CROSS_ENCODER, listed(), "binary-cross-entropy"),
         (CROSS_ENCODER, triplets(), "binary-cross-entropy"),
+        (ENCODER, margins(), "margin-mse"),
+        (ENCODER, scored_tuples(), "distill-kl-div"),
+        (ENCODER, classed(), "batch-hard-soft-margin-triplet"),
+        (CROSS_ENCODER, margins(), "margin-mse"),
+        (CROSS_ENCODER, scored_tuples(), "margin-mse"),
+        (CROSS_ENCODER, triplets().drop("negative"), "multiple-negatives-ranking"),
     ],
 )
 def test_auto_chooses_by_kind_and_shape_and_says_so(kind: TrainedKind, corpus: pl.DataFrame, name: str):
@@ -86,12 +97,14 @@ def test_loss_that_does_not_fit_the_corpus_is_refused_with_those_that_do():
 
 
 def test_corpus_that_no_loss_of_the_kind_learns_from_is_refused_with_what_to_do():
-    with pytest.raises(FrameError, match="the shape pair, from which no cross-encoder can learn; mine-negatives"):
-        choose_loss(triplets().drop("negative"), "auto", CROSS_ENCODER)
+    with pytest.raises(FrameError, match="the shape labelled text, from which no cross-encoder can learn; pair-texts"):
+        choose_loss(classed(), "auto", CROSS_ENCODER)
+    with pytest.raises(FrameError, match=r"the shape text, for which no loss is chosen; name one with --loss: .*mse"):
+        choose_loss(texts(), "auto", ENCODER)
     with pytest.raises(FrameError, match="the shape labelled list, from which no encoder can learn; --kind cross-enc"):
         choose_loss(listed(), "auto", ENCODER)
     with pytest.raises(FrameError, match="fit no wanted shape"):
-        choose_loss(pl.DataFrame({"text": ["a"]}), "auto", CROSS_ENCODER)
+        choose_loss(pl.DataFrame({"word": ["a"]}), "auto", CROSS_ENCODER)
 
 
 def test_cached_form_is_refused_for_a_static_model():

@@ -48,15 +48,42 @@ def listed() -> pl.DataFrame:
 
 
 def tuples() -> pl.DataFrame:
-    return (
-        triplets()
-        .with_columns(negative_2=pl.col("positive").shift(2, fill_value="nothing"))
-        .rename({"negative": "negative_1"})
-    )
+    return triplets().with_columns(negative_2=pl.lit("nothing at all")).rename({"negative": "negative_1"})
 
 
 def scored_lists() -> pl.DataFrame:
     return listed().with_columns(scores=pl.lit([0.9, 0.2])).drop("labels")
+
+
+def classed() -> pl.DataFrame:
+    """Texts by their animal, and one that is alone in its class."""
+    rows = [(f"a {animal} {deed}", animal) for animal in ANIMALS for deed in DEEDS]
+    return pl.DataFrame([*rows, ("nothing at all", "nothing")], schema=["text", "label"], orient="row")
+
+
+def margins() -> pl.DataFrame:
+    rows = triplets().rename({"anchor": "query"})
+    return rows.with_columns(negative=pl.lit("nothing at all"), score=1 + pl.int_range(pl.len()) % 3 / 2)
+
+
+def scored_tuples() -> pl.DataFrame:
+    return tuples().with_columns(scores=pl.lit([2.0, 0.5, -1.0]))
+
+
+def uneven_lists() -> pl.DataFrame:
+    """Each anchor with its positive, and every other with a negative; graded labels."""
+    rows = triplets().select(
+        "anchor",
+        documents=pl.when(pl.int_range(pl.len()) % 2 == 0)
+        .then(pl.concat_list("positive", "negative"))
+        .otherwise(pl.concat_list("negative", "positive", pl.lit("no fish"))),
+        labels=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit([3, 1])).otherwise(pl.lit([1, 3, 0])),
+    )
+    return rows.rename({"anchor": "query"})
+
+
+def texts() -> pl.DataFrame:
+    return triplets().select(text="anchor")
 
 
 CORPORA: Mapping[str, Callable[[], pl.DataFrame]] = {
@@ -68,5 +95,9 @@ CORPORA: Mapping[str, Callable[[], pl.DataFrame]] = {
     "labelled pair": labelled,
     "labelled list": listed,
     "scored list": scored_lists,
+    "labelled text": classed,
+    "margin": margins,
+    "scored n-tuple": scored_tuples,
+    "text": texts,
 }
 """Shape → a corpus of it."""

@@ -10,15 +10,21 @@ from collections.abc import Mapping
 from pairforge.frames import (
     LABELLED_LIST,
     LABELLED_PAIR,
+    LABELLED_TEXT,
+    MARGIN,
     N_TUPLE,
     NLI,
     PAIR,
     SCORED_LIST,
+    SCORED_N_TUPLE,
     SCORED_PAIR,
+    TEXT,
     TRIPLET,
 )
 from pairforge.training.kinds import TrainedKind
+from pairforge.training.losses.classes import CLASS_LOSSES
 from pairforge.training.losses.cross_encoders import CROSS_ENCODER_LOSSES
+from pairforge.training.losses.distillation import DISTILLATION_LOSSES
 from pairforge.training.losses.encoders import ENCODER_LOSSES
 from pairforge.training.losses.loss import Draw, Loss, LossParameter, Ordinals, Reading
 
@@ -36,10 +42,13 @@ __all__ = [
     "parameter_options",
 ]
 
-TRAINING_SHAPES = (N_TUPLE, TRIPLET, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, PAIR)
+TRAINING_SHAPES = (
+    SCORED_N_TUPLE, N_TUPLE, TRIPLET, MARGIN, NLI, SCORED_PAIR, LABELLED_PAIR, LABELLED_LIST, SCORED_LIST, PAIR,
+    LABELLED_TEXT, TEXT,
+)  # fmt: skip
 """Every shape that some loss learns from, the most specific first."""
 
-LOSSES = (*ENCODER_LOSSES, *CROSS_ENCODER_LOSSES)
+LOSSES = (*ENCODER_LOSSES, *CLASS_LOSSES, *DISTILLATION_LOSSES, *CROSS_ENCODER_LOSSES)
 """Every loss."""
 
 FULL_NAMES: Mapping[str, str] = {name: loss.name for loss in LOSSES for name in (loss.name, loss.short)}

@@ -28,17 +28,26 @@ What a row becomes must hang on its place and the seed alone, not on the rows it
 
 @dataclass(frozen=True)
 class LossParameter:
-    """A number that may be set on a loss.
+    """A number or a word that may be set on a loss.
 
     Args:
         option: The training option that sets it.
         keyword: The name sentence-transformers gives it.
         default: Its value where the option is not given.
+        values: The option's words → those of sentence-transformers, where they differ.
     """
 
     option: str
     keyword: str
-    default: float | None
+    default: float | str | None
+    values: Mapping[str, str] | None = None
+
+    def value(self, options: Any) -> float | str | None:
+        """What the training options make it."""
+        given: float | str | None = getattr(options, self.option)
+        if given is None:
+            return self.default
+        return given if self.values is None else self.values[str(given)]
 
 
 def as_they_are(corpus: pl.DataFrame, shape: FrameContract) -> tuple[pl.DataFrame, FrameContract]:
@@ -67,6 +76,13 @@ class Loss:
         reads: The rows that it reads of a corpus.
         draws: Rows drawn anew for each epoch from those; None where they stay the same.
         models: Further model roles of `train` that it needs ("guide", "teacher").
+        fixed: Keywords of its class that no option changes.
+        compares_rows: Whether it compares the rows of a batch, so that a batch of one row teaches nothing.
+        by_class: Whether it compares texts of a class with those of others, so that a batch has to hold two rows of
+            each of its classes.
+        unwrapped: Wrapper, as its option names it → why it cannot stand around this loss.
+        taught_by_first: Whether all texts of a row learn the teacher's vector of the first one, rather than their own.
+        head: The file beside the model in which its own parameters are kept; None where they are of no further use.
     """
 
     name: str
@@ -84,12 +100,17 @@ class Loss:
     reads: Reading = as_they_are
     draws: Draw | None = None
     models: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] | None = None
+    compares_rows: bool = False
+    by_class: bool = False
+    unwrapped: Mapping[str, str] | None = None
+    taught_by_first: bool = False
+    head: str | None = None
 
-    def settings(self, options: Any) -> dict[str, float]:
+    def settings(self, options: Any) -> dict[str, Any]:
         """The keywords of its class as the training options set them; its own default where there is none."""
-        given = {parameter: getattr(options, parameter.option) for parameter in self.parameters}
-        values = {p.keyword: p.default if value is None else value for p, value in given.items()}
-        return {keyword: value for keyword, value in values.items() if value is not None}
+        values = {parameter.keyword: parameter.value(options) for parameter in self.parameters}
+        return {**(self.fixed or {}), **{keyword: value for keyword, value in values.items() if value is not None}}
 
     def has(self, option: str) -> bool:
         """Whether that training option sets something on it."""

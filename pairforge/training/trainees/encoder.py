@@ -24,7 +24,7 @@ from pairforge.training.trainer import ExactTrainer, head_tensors
 
 _TRANSFORMER_RATE = 2e-5
 _FRESH_STATIC_RATE = 0.1
-SOFTMAX_HEAD = "softmax_head.safetensors"
+_OF_WRAPPED = "loss."
 
 
 class ExactEncoderTrainer(ExactTrainer, SentenceTransformerTrainer):  # type: ignore[misc] # its base is untyped
@@ -84,11 +84,13 @@ class EncoderTrainee:
         return dev.score(np.einsum("rd,rd->r", first.astype(np.float64), second.astype(np.float64)))
 
     def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
-        """Save the model, and the heads of softmax losses beside it."""
+        """Save the model, and beside it the heads and projections that losses learnt along with it."""
         self.model.save_pretrained(str(folder), create_model_card=False)
-        heads = [head for head in map(head_tensors, losses) if head]
-        for number, head in enumerate(heads):
-            save_file(head, folder / (SOFTMAX_HEAD if len(heads) == 1 else f"{number + 1}_{SOFTMAX_HEAD}"))
+        names = [lesson.loss.head for lesson in self._plan.lessons]
+        for number, (name, loss) in enumerate(zip(names, losses, strict=True)):
+            head = {tensor.removeprefix(_OF_WRAPPED): weights for tensor, weights in head_tensors(loss).items()}
+            if name is not None and head:
+                save_file(head, folder / (name if names.count(name) == 1 else f"{number + 1}_{name}"))
 
 
 def _load(plan: TrainingPlan) -> SentenceTransformer:

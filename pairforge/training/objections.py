@@ -1,0 +1,69 @@
+"""What is refused of losses, their settings and their wrappers, by the rows and the model at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from pairforge.errors import FrameError, ModelError, OptionsError
+from pairforge.frames import PAIR, ColumnKind
+from pairforge.models import ModelSpec
+from pairforge.training.bases import vector_size
+from pairforge.training.kinds import BaseKind, TrainedKind
+from pairforge.training.lessons import Lesson
+from pairforge.training.options import TrainOptions
+
+_WIDEST_COSINE_MARGIN = 2
+
+
+def check_objectives(lessons: Sequence[Lesson], options: TrainOptions, base: ModelSpec, kind: BaseKind) -> None:
+    """Refuse what a loss cannot learn with these options, from these rows, on this model.
+
+    Raises:
+        FrameError: a teacher's margins are larger than cosines can differ.
+        OptionsError: a wrapper cannot stand around a loss, or a setting has no effect on these rows.
+        ModelError: adaptive layers are asked of a model without layers.
+    """
+    _check_wrappers(lessons, options, base, kind)
+    for lesson in lessons:
+        if options.hardness == "own" and lesson.loss.has("hardness") and lesson.shape is PAIR:
+            raise OptionsError(
+                f"hardness is own, but {lesson.name} holds pairs without negatives of their own, so that it has no "
+                "effect; choose in-batch, or give triplets."
+            )
+        if options.similarity == "cosine" and lesson.loss.name == "margin-mse":
+            _check_margins(lesson)
+
+
+def _check_wrappers(lessons: Sequence[Lesson], options: TrainOptions, base: ModelSpec, kind: BaseKind) -> None:
+    for wrapper in options.wrappers:
+        if options.trained_kind is not TrainedKind.ENCODER:
+            raise OptionsError(f"{wrapper} is given, but a {options.kind} has no vectors to cut; omit it.")
+        for lesson in lessons:
+            why = (lesson.loss.unwrapped or {}).get(wrapper)
+            if why is not None:
+                raise OptionsError(f"{wrapper} cannot stand around the {lesson.loss.name} loss: {why}; omit it.")
+    if options.adaptive_layers and kind is BaseKind.STATIC:
+        raise ModelError(f"{base.name}: is a static model, which has no layers to leave out; omit adaptive_layers.")
+    size = vector_size(base)
+    if options.matryoshka and size is not None and max(options.matryoshka) > size:
+        raise OptionsError(
+            f"--matryoshka asks for {max(options.matryoshka):,} dimensions, but {base.name} has {size:,}; "
+            "give smaller numbers."
+        )
+
+
+def _check_margins(lesson: Lesson) -> None:
+    column = lesson.shape.columns[-1]
+    scores = lesson.rows[column.name]
+    if column.kind is ColumnKind.SCORES:
+        widest = scores.list.eval((pl.element().first() - pl.element()).abs()).list.max().max()
+    else:
+        widest = scores.abs().max()
+    reach = float(widest)  # type: ignore[arg-type] # of numbers
+    if reach > _WIDEST_COSINE_MARGIN:
+        raise FrameError(
+            f"{lesson.name}: its margins reach {reach:.3g}, but cosines differ by {_WIDEST_COSINE_MARGIN} at most; "
+            "omit --similarity, for dot products."
+        )
