@@ -21,7 +21,18 @@ def losses_reference() -> str:
 
 def _section(kind: TrainedKind) -> str:
     head = ["| loss | short | learns from | it … | may be set |", "| --- | --- | --- | --- | --- |"]
-    return "\n".join([f"## {kind}", "", *head, *map(_row, losses_of(kind)), ""])
+    wrapped = [_wrappers(), ""] if kind is TrainedKind.ENCODER else []
+    return "\n".join([f"## {kind}", "", *head, *map(_row, losses_of(kind)), "", *wrapped])
+
+
+def _wrappers() -> str:
+    """Around which losses the wrappers cannot stand."""
+    sentences = [
+        f"`{flag}` cannot stand around "
+        + ", ".join(loss.short for loss in losses_of(TrainedKind.ENCODER) if option in (loss.unwrapped or {}))
+        for option, flag in (("matryoshka", "--matryoshka"), ("adaptive_layers", "--adaptive-layers"))
+    ]
+    return f"{'; '.join(sentences)}. Around all others both can, together as 2-D Matryoshka."
 
 
 def _row(loss: Loss) -> str:

@@ -35,6 +35,25 @@ def vector_size(spec: ModelSpec) -> int | None:
     return ModelConfiguration(model_folder(spec)).vector_size
 
 
+def gives_unit_vectors(spec: ModelSpec) -> bool:
+    """Whether a model's last module brings vectors to the length 1.
+
+    Raises:
+        ModelError: a configuration file cannot be read.
+    """
+    return any(kind.endswith(".Normalize") for kind in ModelConfiguration(model_folder(spec)).module_types[-1:])
+
+
+def begins_with_transformer(spec: ModelSpec) -> bool:
+    """Whether a model's first module is a transformer; a folder without modules is one.
+
+    Raises:
+        ModelError: a configuration file cannot be read.
+    """
+    first = ModelConfiguration(model_folder(spec)).module_types[:1]
+    return all(kind.endswith(".Transformer") for kind in first)
+
+
 def base_kind(spec: ModelSpec, trained: TrainedKind, flag: str = "--model") -> BaseKind:
     """How the model that a training starts from, or another one that it needs, reads its tokens.
 

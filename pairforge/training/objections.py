@@ -9,12 +9,13 @@ import polars as pl
 from pairforge.errors import FrameError, ModelError, OptionsError
 from pairforge.frames import PAIR, ColumnKind
 from pairforge.models import ModelSpec
-from pairforge.training.bases import vector_size
+from pairforge.training.bases import begins_with_transformer, vector_size
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson
 from pairforge.training.options import TrainOptions
 
-_WIDEST_COSINE_MARGIN = 2
+WIDEST_COSINE_MARGIN = 2
+"""How far the cosines of two pairs can lie apart."""
 
 
 def check_objectives(lessons: Sequence[Lesson], options: TrainOptions, base: ModelSpec, kind: BaseKind) -> None:
@@ -25,18 +26,22 @@ def check_objectives(lessons: Sequence[Lesson], options: TrainOptions, base: Mod
         OptionsError: a wrapper cannot stand around a loss, or a setting has no effect on these rows.
         ModelError: adaptive layers are asked of a model without layers.
     """
-    _check_wrappers(lessons, options, base, kind)
+    _check_wrappers(lessons, options, base)
     for lesson in lessons:
         if options.hardness == "own" and lesson.loss.has("hardness") and lesson.shape is PAIR:
             raise OptionsError(
                 f"hardness is own, but {lesson.name} holds pairs without negatives of their own, so that it has no "
                 "effect; choose in-batch, or give triplets."
             )
+        if options.mini_batch_size and kind is BaseKind.STATIC and lesson.loss.short == "mega-batch":
+            raise OptionsError(
+                f"mini_batch_size is given, but {base.name} is a static model, whose batches are never cut; omit it."
+            )
         if options.similarity == "cosine" and lesson.loss.name == "margin-mse":
             _check_margins(lesson)
 
 
-def _check_wrappers(lessons: Sequence[Lesson], options: TrainOptions, base: ModelSpec, kind: BaseKind) -> None:
+def _check_wrappers(lessons: Sequence[Lesson], options: TrainOptions, base: ModelSpec) -> None:
     for wrapper in options.wrappers:
         if options.trained_kind is not TrainedKind.ENCODER:
             raise OptionsError(f"{wrapper} is given, but a {options.kind} has no vectors to cut; omit it.")
@@ -44,8 +49,11 @@ def _check_wrappers(lessons: Sequence[Lesson], options: TrainOptions, base: Mode
             why = (lesson.loss.unwrapped or {}).get(wrapper)
             if why is not None:
                 raise OptionsError(f"{wrapper} cannot stand around the {lesson.loss.name} loss: {why}; omit it.")
-    if options.adaptive_layers and kind is BaseKind.STATIC:
-        raise ModelError(f"{base.name}: is a static model, which has no layers to leave out; omit adaptive_layers.")
+    if options.adaptive_layers and not begins_with_transformer(base):
+        raise ModelError(
+            f"{base.name}: does not begin with a transformer, so that there are no layers to leave out; omit "
+            "--adaptive-layers, or train another model."
+        )
     size = vector_size(base)
     if options.matryoshka and size is not None and max(options.matryoshka) > size:
         raise OptionsError(
@@ -54,16 +62,19 @@ def _check_wrappers(lessons: Sequence[Lesson], options: TrainOptions, base: Mode
         )
 
 
-def _check_margins(lesson: Lesson) -> None:
+def margin_reach(lesson: Lesson) -> float:
+    """The largest margin, either way, that margin-mse learns from the rows of a lesson."""
     column = lesson.shape.columns[-1]
     scores = lesson.rows[column.name]
     if column.kind is ColumnKind.SCORES:
-        widest = scores.list.eval((pl.element().first() - pl.element()).abs()).list.max().max()
-    else:
-        widest = scores.abs().max()
-    reach = float(widest)  # type: ignore[arg-type] # of numbers
-    if reach > _WIDEST_COSINE_MARGIN:
+        scores = scores.list.eval((pl.element().first() - pl.element()).abs()).list.max()
+    return float(scores.abs().max())  # type: ignore[arg-type] # of numbers
+
+
+def _check_margins(lesson: Lesson) -> None:
+    reach = margin_reach(lesson)
+    if reach > WIDEST_COSINE_MARGIN:
         raise FrameError(
-            f"{lesson.name}: its margins reach {reach:.3g}, but cosines differ by {_WIDEST_COSINE_MARGIN} at most; "
+            f"{lesson.name}: its margins reach {reach:.3g}, but cosines differ by {WIDEST_COSINE_MARGIN} at most; "
             "omit --similarity, for dot products."
         )

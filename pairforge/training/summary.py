@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pairforge.execution.ledger import Ledger
-from pairforge.training.bases import vector_size
+from pairforge.training.bases import gives_unit_vectors, vector_size
+from pairforge.training.objections import WIDEST_COSINE_MARGIN, margin_reach
 from pairforge.training.outcome import Trained, TrainingOutcome
 from pairforge.training.plan import TrainingPlan
 from pairforge.training.teaching import taught_dimension
@@ -22,6 +23,19 @@ def announce(ledger: Ledger, plan: TrainingPlan) -> None:
             f"the teacher's vectors have {dimension:,} dimensions and the student's {size or 'others'}: a linear "
             "projection, learnt along and saved beside the model, stands between them"
         )
+    _announce_margins(ledger, plan)
+
+
+def _announce_margins(ledger: Ledger, plan: TrainingPlan) -> None:
+    of_one_length = plan.options.matryoshka or gives_unit_vectors(plan.base)
+    if not of_one_length or not plan.kind.has_vectors or plan.options.similarity == "cosine":
+        return
+    for lesson in plan.lessons:
+        if lesson.loss.name == "margin-mse" and (reach := margin_reach(lesson)) > WIDEST_COSINE_MARGIN:
+            ledger.note(
+                f"{lesson.name}: its margins reach {reach:.3g}, but the vectors have the length 1, so that their dot "
+                f"products differ by {WIDEST_COSINE_MARGIN} at most: the loss will not come near 0"
+            )
 
 
 def _wrappers(plan: TrainingPlan, size: int | None) -> str:

@@ -127,7 +127,7 @@ def test_wrapper_that_cannot_be_is_refused(settings: dict[str, Any], sentence: s
 
 
 def test_adaptive_layers_of_a_static_model_are_refused(static_base: ModelSpec):
-    with pytest.raises(ModelError, match="is a static model, which has no layers to leave out; omit adaptive_layers"):
+    with pytest.raises(ModelError, match="does not begin with a transformer, so that there are no layers to leave out"):
         plan_training([triplets()], None, static_base, TrainOptions(batch_size=8, adaptive_layers=True))
 
 
@@ -165,6 +165,19 @@ def test_margins_that_cosines_cannot_reach_are_refused(static_base: ModelSpec):
     with pytest.raises(FrameError, match=r"its margins reach 3, but cosines"):
         plan_training([tuples_with_scores()], None, static_base, options)
     assert plan_training([margins()], None, static_base, options).lessons[0].shape.name == "margin"
+
+
+def test_margins_that_unit_vectors_cannot_reach_are_told(static_base: ModelSpec, tmp_path: Path):
+    context, wide = StepContext(workspace=tmp_path), margins().with_columns(score=pl.lit(7.5))
+    train(wide, base=static_base, options=TrainOptions(batch_size=8, max_steps=1, matryoshka=(4,)), context=context)
+    assert "7.5, but the vectors have the length 1" in note_of(context, "corpus: its margins reach")
+    assert note_of(context, "each loss is taken of the model's vectors at 8 and at its first 4 dimensions")
+
+
+def test_mini_batches_of_a_static_model_are_refused(static_base: ModelSpec):
+    options = TrainOptions(loss="mega-batch", batch_size=8, mini_batch_size=4)
+    with pytest.raises(OptionsError, match="is a static model, whose batches are never cut; omit it"):
+        plan_training([triplets().drop("negative")], None, static_base, options)
 
 
 def test_classes_become_numbers_and_texts_alone_in_theirs_are_left_out(static_base: ModelSpec):
