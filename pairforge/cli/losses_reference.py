@@ -13,6 +13,11 @@ What `pairforge train --loss NAME` learns, by the kind of model that `--kind` na
 Without `--loss` the one is taken that is the default for the corpus' shape, and the run says which and why.
 """
 
+_OF_KIND = {
+    TrainedKind.SPARSE_ENCODER: "Beside each loss stand regularisers of queries and documents, `--query-regularizer` "
+    "and `--document-regularizer`, which grow from 0 over a third of the run.\n",
+}
+
 
 def losses_reference() -> str:
     """The whole page, as Markdown."""
@@ -22,7 +27,8 @@ def losses_reference() -> str:
 def _section(kind: TrainedKind) -> str:
     head = ["| loss | short | learns from | it … | may be set |", "| --- | --- | --- | --- | --- |"]
     wrapped = [_wrappers(), ""] if kind is TrainedKind.ENCODER else []
-    return "\n".join([f"## {kind}", "", *head, *map(_row, losses_of(kind)), "", *wrapped])
+    told = [_OF_KIND[kind]] if kind in _OF_KIND else []
+    return "\n".join([f"## {kind}", "", *told, *head, *map(_row, losses_of(kind)), "", *wrapped])
 
 
 def _wrappers() -> str:

@@ -28,6 +28,10 @@ WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
 """The share of warm-up where none is given; a static model loses by it (60 steps of mnr on NLI: -.003 on STSb)."""
 
 _SCORES_IN_A_RUN = 10
+_WITHOUT_PROMPTS = {
+    TrainedKind.CROSS_ENCODER: "a cross-encoder reads two texts at once",
+    TrainedKind.IMAGE_TEXT: "an image-text model reads captions as they are",
+}
 
 
 @dataclass(frozen=True)
@@ -250,8 +254,8 @@ def _check_options(
             f"pooling is given, but {base.name} is a static model, whose vectors are always averaged; omit it."
         )
     prompted = base.request.query_prompt or base.request.document_prompt
-    if prompted and options.trained_kind is TrainedKind.CROSS_ENCODER:
-        raise OptionsError("a prompt is given, but a cross-encoder reads two texts at once, without any; omit it.")
+    if prompted and options.trained_kind in _WITHOUT_PROMPTS:
+        raise OptionsError(f"a prompt is given, but {_WITHOUT_PROMPTS[options.trained_kind]}, without any; omit it.")
     device = base.request.device or ""
     if ":" in device and device.split(":")[1] != "0":
         number = device.split(":")[1]

@@ -91,6 +91,12 @@ def test_pooling_is_refused_where_nothing_is_pooled(static_base: ModelSpec, tran
         options(TrainedKind.CLASSIFIER, sides="two")
 
 
+def test_prompts_are_refused_where_none_is_read(image_text_base: ModelSpec) -> None:
+    asked = spec_of(Path(image_text_base.name), query_prompt="query: ")
+    with pytest.raises(OptionsError, match="an image-text model reads captions as they are, without any; omit it"):
+        train(coloured_images(), base=asked, options=options(TrainedKind.IMAGE_TEXT))
+
+
 def test_fresh_parts_of_a_model_are_told(transformer_base: ModelSpec, tmp_path: Path) -> None:
     for kind, words in (
         (TrainedKind.SPARSE_ENCODER, "no head of a masked language model: a fresh one is trained"),
