@@ -58,7 +58,7 @@ WAYS = (
     Way("contrastive tension, in-batch", "ct-in-batch"),
     Way("MLM", "mlm"),
 )
-RATES: Mapping[Start, tuple[float, ...]] = {Start.RANDOM: (3e-4, 1e-3), Start.MINILM: (1e-5, 5e-5)}
+RATES: Mapping[Start, tuple[float, ...]] = {Start.RANDOM: (1e-4, 5e-4), Start.MINILM: (1e-5, 5e-5)}
 SUPERVISED_RATES: Mapping[Start, tuple[float, ...]] = {Start.RANDOM: (1e-4, 5e-4), Start.MINILM: (2e-5, 5e-5)}
 
 
@@ -237,11 +237,11 @@ def main(  # noqa: PLR0917 - a command's options
     start: Start,
     seeds: Annotated[int, typer.Option(min=2, help="Trainings a way.")] = 2,
     steps: Annotated[int, typer.Option(help="Batches of plain texts.")] = 100,
-    supervised_steps: Annotated[int, typer.Option(help="Batches of pairs.")] = 30,
+    supervised_steps: Annotated[int, typer.Option(help="Batches of pairs.")] = 60,
     batch_size: Annotated[int, typer.Option(help="Rows in a batch.")] = 32,
     texts: Annotated[int, typer.Option(help="Questions to adapt to.")] = 2_000,
-    questions: Annotated[int, typer.Option(help="Questions, and answers, to judge by.")] = 1_000,
-    max_length: Annotated[int, typer.Option(help="Tokens read of each text.")] = 128,
+    questions: Annotated[int, typer.Option(help="Questions, and answers, to judge by.")] = 500,
+    max_length: Annotated[int, typer.Option(help="Tokens read of each text.")] = 64,
     rate: Annotated[list[float] | None, typer.Option(help="Rates to choose from; by start if not given.")] = None,
     supervised_rate: Annotated[list[float] | None, typer.Option(help="The same for training on pairs.")] = None,
     way: Annotated[list[str] | None, typer.Option(help="Losses to try; all if not given.")] = None,

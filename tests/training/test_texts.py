@@ -18,13 +18,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pairforge.engines.configuration import ModelConfiguration
 from pairforge.errors import FrameError, ModelError, OptionsError
 from pairforge.execution.step import StepContext
 from pairforge.frames import LABELLED_PAIR, TEXT
 from pairforge.models import ModelSpec
 from pairforge.steps.add_noise import AddNoiseOptions, add_noise
+from pairforge.training.kinds import TrainedKind
+from pairforge.training.losses import loss_of
 from pairforge.training.options import TrainOptions
 from pairforge.training.plan import plan_training
+from pairforge.training.pooling import settle_pooling
 from pairforge.training.redrawn import damaged_anew, distinct_texts, pairs_in_tension
 from pairforge.training.text_bases import DECODERS, MASKED_MODELS
 from pairforge.training.train import train
@@ -163,6 +167,40 @@ def test_plain_transformer_is_pooled_by_its_cls_token(transformer_base: ModelSpe
 def test_base_that_pools_otherwise_is_refused(transformer_base: ModelSpec):
     with pytest.raises(ModelError, match="its vectors are pooled by mean, but the tsdae loss learns by cls; give its"):
         plan_training([texts()], None, transformer_base, TrainOptions(loss="tsdae"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "ways"),
+    [
+        ({"pooling_mode": "cls"}, ("cls",)),
+        ({"pooling_mode": ["cls", "mean"]}, ("cls", "mean")),
+        ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, ("mean",)),
+        ({"pooling_mode_cls_token": True, "pooling_mode_max_tokens": True}, ("cls", "max")),
+    ],
+)
+def test_pooling_is_read_as_new_and_old_models_state_it(
+    settings: dict[str, object], ways: tuple[str, ...], tmp_path: Path
+):
+    modules = [
+        {"path": "", "type": "sentence_transformers.models.Transformer"},
+        {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    ]
+    (tmp_path / "modules.json").write_text(json.dumps(modules))
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps(settings))
+    assert ModelConfiguration(tmp_path).pooling == ways
+
+
+def test_chosen_pooling_is_set_and_one_that_a_loss_does_not_learn_by_refused(tmp_path: Path):
+    tsdae, simcse = (loss_of(TrainedKind.ENCODER, name) for name in ("tsdae", "simcse"))
+    assert tsdae
+    assert simcse
+    plain = ModelConfiguration(tmp_path)
+    assert settle_pooling([tsdae], "bert", plain) == settle_pooling([tsdae], "bert", plain, "cls") == "cls"
+    assert settle_pooling([simcse], "bert", plain) is None
+    assert settle_pooling([simcse], "bert", plain, "max") == "max"
+    with pytest.raises(ModelError, match="bert: its vectors are pooled by max, but the tsdae loss learns by cls"):
+        settle_pooling([simcse, tsdae], "bert", plain, "max")
 
 
 TYPES: Mapping[str, dict[str, Any]] = {
