@@ -88,6 +88,9 @@ def main(  # noqa: PLR0917 - typer passes them by name
     steps: Annotated[int, typer.Option(help="Batches each student is trained on.")] = 284,
     batch_size: Annotated[int, typer.Option(help="Rows in a batch.")] = 64,
     seeds: Annotated[int, typer.Option(min=2, help="Students a loss.")] = 3,
+    rates: Annotated[
+        str, typer.Option(help="Learning rates to choose from; those that suit the student if empty.")
+    ] = "",
     size: Annotated[int, typer.Option(help="Dimensions of the transformer.")] = 128,
     folder: Annotated[Path, typer.Option(help="Where corpora, starts and trials are kept.")] = Path("losses-trials"),
 ) -> None:
@@ -100,9 +103,17 @@ def main(  # noqa: PLR0917 - typer passes them by name
     print(
         f"{nli.height:,} NLI rows, {clean.height:,} after decontamination; {steps} steps of {batch_size}, {seeds} seeds"
     )
-    shared = Contest(student=start(student, folder, size, 1000), judges=judges, reading=FileInput(()), seeds=seeds,
-                     rates=RATES[student], batch_size=batch_size, loss="auto", folder=folder,
-                     cache=cache_folder())  # fmt: skip
+    shared = Contest(
+        student=start(student, folder, size, 1000),
+        judges=judges,
+        reading=FileInput(()),
+        rates=tuple(map(float, rates.split(","))) if rates else RATES[student],
+        seeds=seeds,
+        batch_size=batch_size,
+        loss="auto",
+        folder=folder,
+        cache=cache_folder(),
+    )
     print("| learnt by | rows | rate | STSb dev | against the row above |\n|" + " --- |" * 5)
     starts = partial(start, student, folder, size)
     above: Array | None = None

@@ -28,27 +28,33 @@ def check_objectives(lessons: Sequence[Lesson], options: TrainOptions, base: Mod
     """
     _check_wrappers(lessons, options, base)
     for lesson in lessons:
-        if options.hardness == "own" and lesson.loss.has("hardness") and lesson.shape is PAIR:
-            raise OptionsError(
-                f"hardness is own, but {lesson.name} holds pairs without negatives of their own, so that it has no "
-                "effect; choose in-batch, or give triplets."
-            )
-        if options.mini_batch_size and kind is BaseKind.STATIC and lesson.loss.short == "mega-batch":
-            raise OptionsError(
-                f"mini_batch_size is given, but {base.name} is a static model, whose batches are never cut; omit it."
-            )
-        if options.similarity == "cosine" and lesson.loss.name == "margin-mse":
-            _check_margins(lesson)
+        _check_settings(lesson, options, base, kind)
+
+
+def _check_settings(lesson: Lesson, options: TrainOptions, base: ModelSpec, kind: BaseKind) -> None:
+    if options.hardness == "own" and lesson.loss.has("hardness") and lesson.shape is PAIR:
+        raise OptionsError(
+            f"hardness='own' is given, but {lesson.name} holds pairs without negatives of their own, so that it has no "
+            "effect; choose in-batch, or give triplets."
+        )
+    if options.mini_batch_size and kind is BaseKind.STATIC and lesson.loss.short == "mega-batch":
+        raise OptionsError(
+            f"mini_batch_size={options.mini_batch_size} is given, but {base.name} is a static model, whose batches are "
+            "never cut; omit it."
+        )
+    if options.similarity == "cosine" and lesson.loss.name == "margin-mse":
+        _check_margins(lesson)
 
 
 def _check_wrappers(lessons: Sequence[Lesson], options: TrainOptions, base: ModelSpec) -> None:
     for wrapper in options.wrappers:
+        given = f"{wrapper}={max(options.matryoshka) if wrapper == 'matryoshka' else True}"
         if options.trained_kind is not TrainedKind.ENCODER:
-            raise OptionsError(f"{wrapper} is given, but a {options.kind} has no vectors to cut; omit it.")
+            raise OptionsError(f"{given} is given, but a {options.kind} has no vectors to cut; omit it.")
         for lesson in lessons:
             why = (lesson.loss.unwrapped or {}).get(wrapper)
             if why is not None:
-                raise OptionsError(f"{wrapper} cannot stand around the {lesson.loss.name} loss: {why}; omit it.")
+                raise OptionsError(f"{given} cannot stand around the {lesson.loss.name} loss: {why}; omit it.")
     if options.adaptive_layers and not begins_with_transformer(base):
         raise ModelError(
             f"{base.name}: does not begin with a transformer, so that there are no layers to leave out; omit "
@@ -57,8 +63,8 @@ def _check_wrappers(lessons: Sequence[Lesson], options: TrainOptions, base: Mode
     size = vector_size(base)
     if options.matryoshka and size is not None and max(options.matryoshka) > size:
         raise OptionsError(
-            f"--matryoshka asks for {max(options.matryoshka):,} dimensions, but {base.name} has {size:,}; "
-            "give smaller numbers."
+            f"matryoshka={max(options.matryoshka)} is more than the {size:,} dimensions of {base.name}; give smaller "
+            "numbers."
         )
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from pairforge.engines.vectors import VectorStore
-from pairforge.frames import PAIR, SCORED_PAIR, FrameContract
+from pairforge.frames import PAIR, SCORED_PAIR, TRIPLET, FrameContract
 from pairforge.model_files import resolve
 from pairforge.models import ModelKind, ModelRequest, ModelSpec
 from pairforge.training.bases import base_kind
@@ -84,7 +85,10 @@ def _train_and_check(
     course = {"max_steps": 80 if static or shape is SCORED_PAIR else 30, "learning_rate": 0.02 if static else 0.01}
     options = TrainOptions(kind=loss.trains.value, loss=loss.name, batch_size=8, **{**course, **settings})
     companions = Companions(**dict.fromkeys(loss.models, companion))
-    settled = plan_training([CORPORA[shape.name]()], None, base, options, companions)
+    corpus = CORPORA[shape.name]()
+    if shape is TRIPLET and loss.trains is TrainedKind.CROSS_ENCODER:
+        corpus = corpus.with_columns(negative=pl.lit("nothing at all"))  # to be told without knowing words
+    settled = plan_training([corpus], None, base, options, companions)
     plan = with_teachers_vectors(settled, VectorStore(folder / "vectors"))
     trainee = load_trainee(plan)
     outcome = fit_trainee(trainee, plan, folder)
@@ -119,9 +123,10 @@ def test_loss_falls_and_plain_sentence_transformers_loads_the_model_that_was_tra
 
 @pytest.mark.parametrize(("loss", "settings"), WRAPPED)
 def test_wrapped_loss_falls_and_the_model_is_the_one_that_was_trained(
-    loss: Loss, settings: Mapping[str, Any], transformer_base: ModelSpec, tmp_path: Path
+    loss: Loss, settings: Mapping[str, Any], static_base: ModelSpec, transformer_base: ModelSpec, tmp_path: Path
 ):
-    _train_and_check(loss, loss.shapes[0], transformer_base, transformer_base, tmp_path, **settings)
+    companion = static_base if "teacher" in loss.models else transformer_base
+    _train_and_check(loss, loss.shapes[0], transformer_base, companion, tmp_path, **settings)
 
 
 @pytest.mark.parametrize(

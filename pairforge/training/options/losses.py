@@ -109,8 +109,9 @@ class LossOptions(StepOptions):
     @model_validator(mode="after")
     def _hardness_in_two_parts(self) -> Self:
         if (self.hardness is None) != (self.hardness_strength is None):
-            given, other = ("hardness", "hardness_strength") if self.hardness else ("hardness_strength", "hardness")
-            raise ValueError(f"{given} is given without {other}, and has no effect alone; give both or none")
+            given = f"hardness='{self.hardness}'" if self.hardness else f"hardness_strength={self.hardness_strength:g}"
+            other = "hardness_strength" if self.hardness else "hardness"
+            raise ValueError(f"{given} has no effect without {other}; give both or none")
         return self
 
     @property
