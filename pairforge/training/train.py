@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,12 @@ import polars as pl
 from pairforge.errors import OptionsError
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepContext
 from pairforge.models import ModelKind, ModelSpec
+from pairforge.training.card import write_card
 from pairforge.training.dev import DEV_SHAPES
 from pairforge.training.losses import TRAINING_SHAPES
 from pairforge.training.options import TrainOptions
 from pairforge.training.plan import Companions, plan_training
+from pairforge.training.practice import refuse_torchrun
 from pairforge.training.summary import tell
 
 
@@ -40,9 +43,9 @@ def train(
         corpus: For encoders n-tuple, triplet, NLI, scored pair, labelled pair or pair; for cross-encoders NLI, scored
             or labelled pairs or lists, or n-tuples and triplets, read as labelled pairs. Only the shape's own columns
             are trained on. Of several, each has a loss of its own, and their batches take turns at random.
-        dev: Scored pairs, scores in [0, 1] (judged by Spearman's coefficient), labelled pairs (average precision), or
-            for a cross-encoder of NLI classes NLI (accuracy); the weights of the best step are kept. Without them,
-            those of the last step.
+        dev: Scored pairs, scores in [0, 1] (judged by Spearman's coefficient), labelled pairs (average precision), for
+            an encoder pairs (MRR@10 of each positive among all of them), or for a cross-encoder of NLI classes NLI
+            (accuracy); the weights of the best step are kept. Without them, those of the last step.
         base: The model to start from; for a cross-encoder a transformer encoder or a cross-encoder.
         guide: An encoder that tells the batch's false negatives from its others, for losses that ask one.
         teacher: An encoder whose vectors are learnt, for losses that distil them.
@@ -61,7 +64,10 @@ def train(
     if output is not None and output.exists():
         raise OptionsError(f"{output} exists; name another output or remove it.")
     corpora = [corpus] if isinstance(corpus, pl.DataFrame) else corpus
+    refuse_torchrun()
     plan = plan_training(corpora, dev, base, options, Companions(guide, teacher))
+    if (place := output or context.output) is not None:
+        plan = replace(plan, runs=place.absolute().with_name(f"{place.name}.runs"))
     for lesson in plan.lessons:
         context.ledger.note(lesson.sentence)
     from pairforge.training.restarts import fit_best  # noqa: PLC0415 - loads torch
@@ -69,6 +75,7 @@ def train(
     with _work_folder(context.workspace, output) as folder:
         trained = fit_best(plan, folder, context.progress)
         tell(context.ledger, plan, trained)
+        write_card(trained.model, plan, trained, context.origin)
         return trained.model if output is None else Path(shutil.move(trained.model, output))
 
 
@@ -97,7 +104,9 @@ STEP = Step(
             apart=True,
         ),
         "dev": Input(
-            "Scored or labelled pairs, or NLI, that choose the best step of the run.", DEV_SHAPES, required=False
+            "Scored or labelled pairs, plain pairs or NLI, that choose the best step of the run.",
+            DEV_SHAPES,
+            required=False,
         ),
     },
     outputs=lambda options: {"model": Artifact(suffix=".model", folder=True, model=True)},

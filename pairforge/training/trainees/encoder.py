@@ -76,12 +76,24 @@ class EncoderTrainee:
         return build_loss(library, self.model, lesson, self._plan)
 
     def dev_score(self, dev: DevRows) -> float:
-        """The score of the cosines, with the query prompt before both texts, as `evaluate` judges the model."""
+        """The score of the cosines, with the query prompt before both texts, as `evaluate` judges the model.
+
+        Where texts are searched for, the document prompt stands before them.
+        """
+        if dev.measure.of_ranks:
+            return self._rank_score(dev)
         first, second = (
             self.model.encode(texts, prompt_name="query", normalize_embeddings=True, show_progress_bar=False)
             for texts in dev.texts
         )
         return dev.score(np.einsum("rd,rd->r", first.astype(np.float64), second.astype(np.float64)))
+
+    def _rank_score(self, dev: DevRows) -> float:
+        queries, documents = (
+            self.model.encode(texts, prompt_name=side, normalize_embeddings=True, show_progress_bar=False)
+            for texts, side in zip(dev.searched, ("query", "document"), strict=True)
+        )
+        return dev.rank_score(lambda some: queries[some] @ documents.T)
 
     def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
         """Save the model, and the heads of softmax losses beside it."""
