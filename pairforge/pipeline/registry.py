@@ -70,6 +70,9 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
         ),
         "merge-silver": Entry("pairforge.steps.merge_silver", "Put silver pairs below gold ones, each pair once."),
         "init-model": Entry("pairforge.training.init_model", "Make a fresh model with random weights."),
+        "find-learning-rate": Entry(
+            "pairforge.training.find_learning_rate", "Try rising learning rates, a step each, and suggest one."
+        ),
         "train": Entry("pairforge.training.train", "Train an encoder or a cross-encoder on a corpus of any shape."),
         "merge": Entry("pairforge.training.merge", "Average the weights of models trained from the same start."),
         "shrink": Entry(

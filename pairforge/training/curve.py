@@ -18,7 +18,7 @@ class LossCurve:
 
     Args:
         learning_rate: The peak, for what is said of a loss that has gone wrong.
-        may_diverge: Whether a loss may grow as it likes (a test of rates).
+        may_diverge: Whether anything may become of a loss (a test of rates).
     """
 
     def __init__(self, learning_rate: float, *, may_diverge: bool = False) -> None:
@@ -50,13 +50,15 @@ class LossCurve:
             ModelError: a loss is no number, or the run diverges: the mean of the last 20 steps is more than ten times
                 the worst of the first 20, and more than that of the 20 before.
         """
+        if self._may_diverge:
+            return
         unchecked = len(self._unread)
         losses = self.losses
         recent = losses[len(losses) - unchecked :]
         broken = next((place for place, loss in enumerate(recent) if not math.isfinite(loss)), None)
         if broken is not None:
             self._stop(f"the loss became {recent[broken]} at step {len(losses) - unchecked + broken + 1:,}")
-        if not self._may_diverge and diverges(losses):
+        if diverges(losses):
             first, last = mean_loss(losses[:FEW_STEPS]), mean_loss(losses[-FEW_STEPS:])
             self._stop(f"the loss grew from {first:.4g} in the first steps to {last:.4g} by step {len(losses):,}")
 
