@@ -104,7 +104,7 @@ def fit_trainee(
         checkpoint = newest_complete(folder / "checkpoints")
         steps = trainer.run(checkpoint)
     if watch.best_weights is not None and watch.best_step != steps:
-        trainee.model.load_state_dict(watch.best_weights)
+        trainer.take(watch.best_weights)
     merge_lora(trainee.model)
     if process_share()[0] == 0:
         trainee.save(trainer.losses, folder / "model")

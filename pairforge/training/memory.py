@@ -76,7 +76,7 @@ def fitted_to_memory(
     if not plan.options.auto_batch:
         return plan, ()
     settled = folder / _FILE
-    if not settled.exists():
+    if not from_first(settled.exists):  # All measure or none: losses that gather wait for each other.
         with _draws_kept():
             trainer = make_trainer()
             needs = [asdict(_need(trainer, plan, lesson, free)) for lesson in plan.lessons]

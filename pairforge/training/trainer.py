@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pairforge.training.batches import Cut, EpochBatches
 from pairforge.training.checkpoints import mark_complete, notes_of, step_of
 from pairforge.training.curve import LossCurve
 from pairforge.training.epochs import EpochRows
+from pairforge.training.heads import head_tensors, take_weights
 from pairforge.training.mixing import MixedBatches
 from pairforge.training.several import mean_of_all, process_share, share_gradients, wait_for_all
 from pairforge.training.watch import RunWatch
@@ -61,6 +62,7 @@ class ExactTrainer(BaseTrainer):  # type: ignore[misc] # its base is untyped
         self._batches: list[EpochBatches] = []
         self._open_loss: torch.Tensor | None = None
         super().__init__(callbacks=[watch, _HeadsInStep(self)], **arguments)
+        watch.losses = self.losses
         watch.scored = self._tell_score
 
     @property
@@ -136,6 +138,10 @@ class ExactTrainer(BaseTrainer):  # type: ignore[misc] # its base is untyped
             )
         return steps
 
+    def take(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Give the model and the losses' own parameters weights that the watch kept."""
+        take_weights(self.model, self.losses, weights)
+
     def _is_last(self, checkpoint: Path) -> bool:
         self._watch.recall(notes_of(checkpoint))
         return step_of(checkpoint) >= self.args.max_steps or self._watch.out_of_patience
@@ -201,12 +207,3 @@ def _beginning(redrawn: EpochRows | None) -> Callable[[int], None]:
             redrawn.epoch = epoch
 
     return begin
-
-
-def head_tensors(loss: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The loss's own parameters, without those of the model that it trains."""
-    return {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in loss.state_dict().items()
-        if not name.startswith("model.")
-    }

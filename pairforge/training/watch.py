@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from transformers import TrainerCallback
 
+from pairforge.training.heads import weights_of
 from pairforge.training.several import from_first
 
 _SECONDS_BETWEEN_CHECKPOINTS = 300
@@ -37,6 +38,7 @@ class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
     ) -> None:
         self.dev_scores: dict[int, float] = {}
         self.best_weights: dict[str, torch.Tensor] | None = None
+        self.losses: Sequence[torch.nn.Module] = ()
         self.scored: Callable[[float], None] = lambda score: None
         self._advance = advance
         self._dev_score = dev_score
@@ -90,7 +92,4 @@ class RunWatch(TrainerCallback):  # type: ignore[misc] # its base is untyped
         self.dev_scores[step] = from_first(self._dev_score)
         self.scored(self.dev_scores[step])
         if self.best_step == step > 0:
-            self.best_weights = {
-                name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-                for name, tensor in model.state_dict().items()
-            }
+            self.best_weights = weights_of(model, self.losses)

@@ -58,7 +58,7 @@ def test_rate_is_suggested_where_the_loss_falls_fastest_before_its_least():
 def test_wrong_options_are_refused(static_base: ModelSpec):
     with pytest.raises(OptionsError, match=r"highest_rate \(0.1\) is not above lowest_rate \(1\)"):
         FindLearningRateOptions(lowest_rate=1, highest_rate=0.1)
-    with pytest.raises(OptionsError, match="margin=1.0 is given, but the softmax loss has none"):
+    with pytest.raises(OptionsError, match=r"margin=1\.0 is given, but the softmax loss has none"):
         find_learning_rate(nli(), base=static_base, options=FindLearningRateOptions(loss="softmax", margin=1))
 
 

@@ -17,10 +17,11 @@ from pairforge.engines.sentence_models import load_sentence_model
 from pairforge.frames import LABELLED_PAIR, ColumnKind
 from pairforge.training.building import build_loss
 from pairforge.training.dev import DevRows
+from pairforge.training.heads import head_tensors
 from pairforge.training.kinds import BaseKind
 from pairforge.training.lessons import Lesson
 from pairforge.training.plan import TrainingPlan
-from pairforge.training.trainer import ExactTrainer, head_tensors
+from pairforge.training.trainer import ExactTrainer
 
 _TRANSFORMER_RATE = 2e-5
 _FRESH_STATIC_RATE = 0.1
