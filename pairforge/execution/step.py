@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,6 +23,9 @@ from pairforge.generators import AnyRequest, GeneratorRequest
 from pairforge.models import DEFAULT_ENCODER, ModelKind
 from pairforge.option_faults import fault_sentences
 from pairforge.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from pairforge.execution.origin import Origin
 
 _ROWS_PREVIEWED = 3
 
@@ -69,6 +72,8 @@ class StepContext:
         say: Where it tells something before it works (what the work will cost).
         workspace: A folder of the stage's own that survives a kill and goes when the stage is done;
             None outside a stage.
+        origin: What decides the stage's output: files by digest, models, options; None outside a stage.
+        output: Where the stage's main output will lie; None outside a stage.
     """
 
     cache: Path = field(default_factory=cache_folder)
@@ -76,6 +81,8 @@ class StepContext:
     progress: Progress = silent
     say: Callable[[str], None] = lambda sentence: None
     workspace: Path | None = None
+    origin: Origin | None = None
+    output: Path | None = None
 
 
 @dataclass(frozen=True)

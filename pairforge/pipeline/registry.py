@@ -73,6 +73,9 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
             "pairforge.steps.classify_texts", "Give texts their class, by an encoder with a classification head."
         ),
         "init-model": Entry("pairforge.training.init_model", "Make a fresh model with random weights."),
+        "find-learning-rate": Entry(
+            "pairforge.training.find_learning_rate", "Try rising learning rates, a step each, and suggest one."
+        ),
         "train": Entry(
             "pairforge.training.train", "Train an encoder, cross-encoder or other model on a corpus of any shape."
         ),

@@ -57,7 +57,8 @@ class EpochBatches(DefaultBatchSampler):  # type: ignore[misc] # its base is unt
     Where a cut leaves more batches than that, the last ones are dropped: `left_out` counts their rows in the last
     epoch.
 
-    `begin` is called with the number of each epoch that begins.
+    `begin` is called with the number of each epoch that begins. Of several processes, `share` names the one that
+    this is and how many there are: each gets as many rows of every batch as the others.
 
     sentence-transformers' own samplers go on drawing from one generator, so that an epoch resumed in the middle of
     a run meets another order, and look every row up in the dataset for its texts.
@@ -71,9 +72,11 @@ class EpochBatches(DefaultBatchSampler):  # type: ignore[misc] # its base is unt
         seed: int,
         cut: Cut = cut_in_order,
         begin: Callable[[int], None] = lambda epoch: None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         super().__init__(dataset, batch_size=batch_size, drop_last=False, seed=seed)
         self._begin = begin
+        self._share = share
         self.rows = len(dataset)
         self.left_out = 0
         self._cut = cut
@@ -85,8 +88,16 @@ class EpochBatches(DefaultBatchSampler):  # type: ignore[misc] # its base is unt
         self._begin(self.epoch)
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.rows)
         batches = self._cut(order, self.batch_size)[: len(self)]
-        self.left_out = self.rows - sum(map(len, batches))
-        yield from batches
+        place, processes = self._share
+        shared = [shared_rows(batch, processes) for batch in batches]
+        self.left_out = self.rows - sum(map(len, batches)) + sum(len(batch) % processes for batch in batches)
+        yield from (rows[len(rows) // processes * place :][: len(rows) // processes] for rows in shared)
+
+
+def shared_rows(batch: list[int], processes: int) -> list[int]:
+    """The rows of a batch that can be shared evenly; one with too few for all gives some of them several times."""
+    even = len(batch) - len(batch) % processes
+    return batch[:even] or (batch * processes)[:processes]
 
 
 def batches_of_like_length(order: Numbers, batch_size: int, lengths: Numbers) -> Batches:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from pairforge.models import ModelSpec
 from pairforge.training.lessons import Lesson
 from pairforge.training.options import TrainOptions
 from pairforge.training.plan import TrainingPlan
+from pairforge.training.several import process_share
 from pairforge.training.teaching import taught_dimension
 
 
@@ -36,7 +38,10 @@ def build_loss(library: Any, model: Any, lesson: Lesson, plan: TrainingPlan) -> 
         keywords["projection_dim"] = None if dimension == model.get_embedding_dimension() else dimension
     if "decoder" in lesson.loss.optional_models and plan.companions.decoder is not None:
         keywords["decoder"] = str(ModelConfiguration(model_folder(plan.companions.decoder)).transformer_folder)
-    built: torch.nn.Module = loss_class(library, lesson.loss.class_name)(model, **keywords)
+    built_by = loss_class(library, lesson.loss.class_name)
+    if process_share()[1] > 1 and "gather_across_devices" in inspect.signature(built_by).parameters:
+        keywords["gather_across_devices"] = True
+    built: torch.nn.Module = built_by(model, **keywords)
     return _wrapped(library, model, built, plan.options)
 
 

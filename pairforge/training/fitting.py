@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import datasets
 import polars as pl
@@ -13,17 +12,28 @@ import torch
 import transformers
 
 from pairforge.engines.sentence_models import quiet
-from pairforge.errors import OptionsError
 from pairforge.progress import Progress
 from pairforge.training.allocation import freed_memory_kept
+from pairforge.training.arguments import (
+    matrices_multiplied,
+    one_or_all,
+    settled_precision,
+    tensorboard_writes_to,
+    training_arguments,
+)
 from pairforge.training.batches import Cut, cut_by_length, cut_distinct, cut_in_order, text_codes, text_lengths
 from pairforge.training.checkpoints import newest_complete, step_of
+from pairforge.training.curve import LossCurve
 from pairforge.training.epochs import EpochRows
+from pairforge.training.free_memory import free_bytes
 from pairforge.training.grouping import cut_by_class
-from pairforge.training.kinds import BaseKind, TrainedKind
+from pairforge.training.kinds import TrainedKind
 from pairforge.training.lessons import Lesson
+from pairforge.training.memory import fitted_to_memory
 from pairforge.training.outcome import TrainingOutcome
+from pairforge.training.parts import merge_lora, set_parts, trained_share
 from pairforge.training.plan import TrainingPlan
+from pairforge.training.several import process_share
 from pairforge.training.trainees.classifier import ClassifierTrainee
 from pairforge.training.trainees.cross_encoder import CrossEncoderTrainee
 from pairforge.training.trainees.encoder import EncoderTrainee
@@ -31,7 +41,9 @@ from pairforge.training.trainees.image_text import ImageTextTrainee
 from pairforge.training.trainees.late_interaction import LateInteractionTrainee
 from pairforge.training.trainees.sparse_encoder import SparseEncoderTrainee
 from pairforge.training.trainees.trainee import Trainee
-from pairforge.training.trainer import ExactTrainer, RunWatch
+from pairforge.training.trainer import ExactTrainer, Feed
+from pairforge.training.watch import RunWatch
+from pairforge.training.workers import fit_in_workers
 
 _TRAINEES: Mapping[TrainedKind, Callable[[TrainingPlan], Trainee]] = {
     TrainedKind.ENCODER: EncoderTrainee,
@@ -53,21 +65,26 @@ def fit(plan: TrainingPlan, folder: Path, progress: Progress, label: str = "trai
         label: What the progress is called.
 
     Raises:
-        ModelError: the model cannot be loaded, or the loss is no number any more.
-        OptionsError: the hardware lacks the precision or device that was asked for.
+        ModelError: the model cannot be loaded, the loss is no number any more or the run diverges.
+        OptionsError: the hardware lacks what was asked for, or the model the parts.
     """
     with quiet(), freed_memory_kept(), progress(label, plan.steps, "steps") as advance:
+        if plan.options.processes > 1:
+            return fit_in_workers(plan, folder, advance)
         return fit_trainee(load_trainee(plan), plan, folder, advance)
 
 
 def load_trainee(plan: TrainingPlan) -> Trainee:
-    """The model of a plan, loaded to be trained; new heads are drawn by the plan's seed.
+    """The model of a plan, loaded to be trained; new heads and LoRA are drawn by the plan's seed.
 
     Raises:
         ModelError: the model cannot be loaded.
+        OptionsError: it lacks the layers or matrices that the options name.
     """
     transformers.set_seed(plan.options.seed)
-    return _TRAINEES[plan.kind](plan)
+    trainee = _TRAINEES[plan.kind](plan)
+    set_parts(trainee.model, plan.base.name, plan.options)
+    return trainee
 
 
 def fit_trainee(
@@ -82,91 +99,91 @@ def fit_trainee(
         advance: Called with the steps done since the last call.
 
     Raises:
-        ModelError: the loss is no number any more.
+        ModelError: the loss is no number any more, or the run diverges.
         OptionsError: the hardware lacks the precision or device that was asked for.
     """
-    precision = _precision(plan, trainee.model.device.type)
-    dev_score = None if plan.dev is None else partial(trainee.dev_score, plan.dev)
-    watch = RunWatch(advance, dev_score, plan.eval_steps, plan.options.patience)
-    trainer = _trainer(plan, trainee, folder / "checkpoints", precision, watch)
-    checkpoint = newest_complete(folder / "checkpoints")
-    steps = trainer.run(checkpoint)
+    precision = settled_precision(plan, trainee.model.device.type)
+    notes = trained_share(trainee.model)
+    with matrices_multiplied(precision):
+        measuring = partial(make_trainer, plan, trainee, folder, precision)
+        plan, fitting = fitted_to_memory(plan, folder, measuring, free_bytes)
+        dev_score = None if plan.dev is None else partial(trainee.dev_score, plan.dev)
+        watch = RunWatch(advance, dev_score, plan.eval_steps, plan.options.patience)
+        trainer = make_trainer(plan, trainee, folder, precision, watch)
+        checkpoint = newest_complete(folder / "checkpoints")
+        steps = trainer.run(checkpoint)
     if watch.best_weights is not None and watch.best_step != steps:
         trainer.take(watch.best_weights)
-    trainee.save(trainer.losses, folder / "model")
+    merge_lora(trainee.model)
+    if process_share()[0] == 0:
+        trainee.save(trainer.losses, folder / "model")
     return TrainingOutcome(
         seed=plan.options.seed,
         precision=precision,
         learning_rate=trainer.args.learning_rate,
         steps=steps,
-        first_loss=trainer.first_loss,
-        final_loss=trainer.final_loss,
+        losses=tuple(trainer.curve.losses),
         dev_scores=watch.dev_scores,
         best_step=watch.best_step,
         left_out=trainer.left_out,
         resumed_at=None if checkpoint is None else step_of(checkpoint),
-        notes=tuple(trainee.notes),
+        notes=(*trainee.notes, *notes, *fitting, *_apart(plan, trainer)),
     )
 
 
-def _precision(plan: TrainingPlan, device: str) -> str:
-    asked = plan.options.precision
-    if asked == "fp16" and device != "cuda":
-        raise OptionsError(f"precision='fp16' needs a CUDA GPU, but the device is {device}; choose fp32 or bf16.")
-    if asked != "auto":
-        return asked
-    if device != "cuda" or plan.base_kind is BaseKind.STATIC:
-        return "fp32"
-    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+def _apart(plan: TrainingPlan, trainer: ExactTrainer) -> Iterator[str]:
+    """A sentence for each loss that compares rows of a batch, but not those of different processes."""
+    processes = plan.options.processes
+    for lesson, loss in zip(plan.lessons, trainer.losses, strict=True):
+        gathers = lesson.loss.row_by_row or getattr(loss, "gather_across_devices", False)
+        if processes > 1 and not gathers:
+            yield (
+                f"{lesson.loss.name} compares rows within a process alone, {plan.options.batch_size // processes:,} at "
+                "a time: it cannot gather them from all"
+            )
 
 
-def _trainer(plan: TrainingPlan, trainee: Trainee, checkpoints: Path, precision: str, watch: RunWatch) -> ExactTrainer:
+def make_trainer(
+    plan: TrainingPlan,
+    trainee: Trainee,
+    folder: Path,
+    precision: str,
+    watch: RunWatch | None = None,
+    *,
+    may_diverge: bool = False,
+) -> ExactTrainer:
+    """The library's trainer, ready to run.
+
+    Args:
+        plan: What is trained on and how.
+        trainee: The loaded model.
+        folder: Where checkpoints are kept.
+        precision: The arithmetic.
+        watch: What looks at the run; nothing if None.
+        may_diverge: Whether the loss may grow as it likes.
+    """
+    arguments = training_arguments(plan, trainee, folder / "checkpoints", precision)
     trained = {lesson.name: _dataset(trainee.rows(lesson), lesson, plan) for lesson in plan.lessons}
     losses = {lesson.name: trainee.loss(lesson) for lesson in plan.lessons}
-    trainer = trainee.trainer_class(
-        model=trainee.model,
-        args=_arguments(plan, trainee, checkpoints, precision),
-        train_dataset=_one_or_all({name: dataset for name, (dataset, _) in trained.items()}),
-        loss=_one_or_all(losses),
+    feed = Feed(
         cuts=[_cut(plan, lesson) for lesson in plan.lessons],
-        redrawn=[drawn for _, drawn in trained.values() if drawn is not None],
-        watch=watch,
+        redrawn=[drawn for _, drawn in trained.values()],
+        turns=plan.turns,
+        in_turns=plan.options.mix == "round-robin",
     )
+    with tensorboard_writes_to(plan.runs or folder / "runs"):
+        trainer = trainee.trainer_class(
+            model=trainee.model,
+            args=arguments,
+            train_dataset=one_or_all({name: dataset for name, (dataset, _) in trained.items()}),
+            loss=one_or_all(losses),
+            feed=feed,
+            curve=LossCurve(arguments.learning_rate, may_diverge=may_diverge),
+            watch=watch or RunWatch(lambda steps: None, None, plan.steps),
+        )
     trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
+    torch.manual_seed(plan.options.seed + process_share()[0])  # Processes differ in their dropout.
     return trainer
-
-
-def _one_or_all(by_corpus: Mapping[str, Any]) -> Any:
-    """What the library takes: of one corpus the thing itself, of several all by their names."""
-    return next(iter(by_corpus.values())) if len(by_corpus) == 1 else dict(by_corpus)
-
-
-def _arguments(plan: TrainingPlan, trainee: Trainee, checkpoints: Path, precision: str) -> Any:
-    options, device = plan.options, trainee.model.device.type
-    arguments = trainee.trainer_class.training_args_class(
-        output_dir=str(checkpoints),
-        max_steps=plan.steps,
-        per_device_train_batch_size=options.batch_size,
-        learning_rate=options.learning_rate or trainee.learning_rate,
-        lr_scheduler_type="constant_with_warmup" if options.schedule == "constant" else options.schedule,
-        warmup_steps=plan.warmup_steps,
-        weight_decay=options.weight_decay,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",
-        seed=options.seed,
-        prompts=_one_or_all({lesson.name: trainee.prompts(lesson) for lesson in plan.lessons}) or None,
-        save_strategy="no" if options.save_steps is None else "steps",
-        save_steps=options.save_steps or plan.steps,
-        use_cpu=device == "cpu",
-        dataloader_pin_memory=device == "cuda",
-        logging_strategy="no",
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
-        **trainee.arguments(plan.lessons),
-    )
-    arguments._n_gpu = min(1, arguments.n_gpu)  # DataParallel would change the batch; torchrun is the way to many GPUs
-    return arguments
 
 
 def _cut(plan: TrainingPlan, lesson: Lesson) -> Cut:

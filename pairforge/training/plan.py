@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import polars as pl
 
@@ -17,12 +18,15 @@ from pairforge.training.bases import base_kind
 from pairforge.training.choice import check_fit
 from pairforge.training.classes import settle_classes
 from pairforge.training.dev import DevRows, settle_dev
+from pairforge.training.extras import check_extras
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson, settle_lessons
 from pairforge.training.objections import check_objectives
 from pairforge.training.options import TrainOptions
 from pairforge.training.pooling import settle_pooling
+from pairforge.training.practice import check_practice
 from pairforge.training.sides import settle_sides
+from pairforge.training.turns import steps_of, turns_an_epoch
 
 WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
 """The share of warm-up where none is given; a static model loses by it (60 steps of mnr on NLI: -.003 on STSb)."""
@@ -50,6 +54,19 @@ class Companions:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a training was asked for: enough to plan it again in another process.
+
+    Args:
+        corpora: The corpora as they were given.
+        dev: The dev rows as they were given.
+    """
+
+    corpora: tuple[pl.DataFrame, ...]
+    dev: pl.DataFrame | None
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """One training, settled.
 
@@ -59,13 +76,15 @@ class TrainingPlan:
         base: The model to start from.
         base_kind: How that reads its tokens.
         options: As the user gave them.
-        steps: Batches to train at most.
+        steps: Steps to train at most.
+        asked: The frames that it was planned from.
         companions: The further models.
         document_base: What the encoder of documents starts from; None where it starts from the base too, or there is
             one encoder.
         trains_sides: Whether queries and documents have encoders of their own.
         classes: The names that a classifier tells apart, in the order of its outputs.
         pooling: How a plain transformer's token vectors are pooled; None for the library's way.
+        runs: Where a tracker's files go; among the checkpoints if None.
     """
 
     lessons: tuple[Lesson, ...]
@@ -74,11 +93,13 @@ class TrainingPlan:
     base_kind: BaseKind
     options: TrainOptions
     steps: int
+    asked: Asked
     companions: Companions = Companions()
     document_base: ModelSpec | None = None
     trains_sides: bool = False
     classes: tuple[str, ...] = ()
     pooling: str | None = None
+    runs: Path | None = None
 
     @property
     def kind(self) -> TrainedKind:
@@ -114,9 +135,19 @@ class TrainingPlan:
         return self.options.eval_steps or max(1, self.steps // _SCORES_IN_A_RUN)
 
     @property
+    def turns(self) -> tuple[int, ...]:
+        """Batches of each corpus in an epoch."""
+        return _turns(self.lessons, self.options)
+
+    @property
     def steps_an_epoch(self) -> int:
-        """Batches that go through all corpora once."""
-        return _steps_an_epoch(self.lessons, self.options)
+        """Steps in an epoch: once through all corpora, unless they are mixed otherwise."""
+        return steps_of(self.turns, self.options.accumulate)
+
+    @property
+    def takes_distinct_batches(self) -> bool:
+        """Whether some corpus' batches hold no two rows that share a text of their own."""
+        return self.options.distinct_batches and any(lesson.loss.in_batch for lesson in self.lessons)
 
     def groups_by_length(self, lesson: Lesson) -> bool:
         """Whether a corpus' batches are of rows of like length; a static model pads nothing."""
@@ -124,7 +155,8 @@ class TrainingPlan:
 
     def with_seed(self, seed: int) -> TrainingPlan:
         """The same training with other random draws."""
-        return replace(self, options=self.options.model_copy(update={"seed": seed}))
+        runs = None if self.runs is None else self.runs / f"seed-{seed}"
+        return replace(self, options=self.options.model_copy(update={"seed": seed}), runs=runs)
 
 
 def plan_training(
@@ -158,13 +190,16 @@ def plan_training(
                 place=lesson.name,
             )
     _check_options(options, base, of_base, lessons, has_dev=dev is not None)
+    check_practice(options, base, of_base, len(lessons))
+    check_extras(options)
     _check_together(lessons, kind)
     _check_companions(lessons, companions)
     pooling = _check_base(lessons, base, of_base, companions, options)
     check_objectives(lessons, options, base, of_base)
     classes = kind is TrainedKind.CROSS_ENCODER and any(lesson.num_labels for lesson in lessons)
     dev_rows = None if dev is None else settle_dev(dev, kind, tells_classes=classes)
-    steps = options.max_steps or math.ceil(options.epochs * _steps_an_epoch(lessons, options))
+    epoch = steps_of(_turns(lessons, options), options.accumulate)
+    steps = options.max_steps or math.ceil(options.epochs * epoch)
     return TrainingPlan(
         lessons,
         dev_rows,
@@ -172,6 +207,7 @@ def plan_training(
         of_base,
         options,
         steps,
+        Asked(tuple(corpora), dev),
         companions,
         document_base,
         trains_sides=sides.two,
@@ -180,8 +216,8 @@ def plan_training(
     )
 
 
-def _steps_an_epoch(lessons: Sequence[Lesson], options: TrainOptions) -> int:
-    return sum(lesson.batches(options.batch_size) for lesson in lessons)
+def _turns(lessons: Sequence[Lesson], options: TrainOptions) -> tuple[int, ...]:
+    return turns_an_epoch([lesson.batches(options.batch_size) for lesson in lessons], options)
 
 
 def _check_base(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pairforge.execution.ledger import Ledger
 from pairforge.training.bases import gives_unit_vectors, vector_size
 from pairforge.training.objections import WIDEST_COSINE_MARGIN, margin_reach
-from pairforge.training.outcome import Trained, TrainingOutcome
+from pairforge.training.outcome import FEW_STEPS, Trained, TrainingOutcome
 from pairforge.training.plan import TrainingPlan
 from pairforge.training.teaching import taught_dimension
 
@@ -55,34 +55,43 @@ def tell(ledger: Ledger, plan: TrainingPlan, trained: Trained) -> None:
     """Count and note what the trainings did, of the restart that was kept in full."""
     outcome = trained.outcome
     ledger.count("steps", outcome.steps)
+    ledger.note(_settings(plan, outcome))
     for note in outcome.notes:
         ledger.note(note)
-    ledger.note(_settings(plan, outcome))
     if outcome.left_out:
-        ledger.note(
-            f"{outcome.left_out:,} of {plan.num_rows:,} rows were left out of an epoch, because all batches with "
-            "room held one of their texts; --no-distinct-batches trains on them too"
-            if any(lesson.loss.in_batch for lesson in plan.lessons)
-            else f"{outcome.left_out:,} of {plan.num_rows:,} rows were left out of an epoch, another few each time: "
-            "its batches of whole classes had no room for them"
-        )
+        ledger.note(_left_out(plan, outcome.left_out))
     if outcome.resumed_at is not None:
         ledger.note(f"went on from step {outcome.resumed_at:,}, which an earlier run had reached")
-    ledger.note(f"loss {outcome.first_loss:.4f} in the first steps, {outcome.final_loss:.4f} in the last")
+    rose = "; it did not fall" if outcome.final_loss >= outcome.first_loss and outcome.steps > FEW_STEPS else ""
+    ledger.note(f"loss {outcome.first_loss:.4f} in the first steps, {outcome.final_loss:.4f} in the last{rose}")
     if plan.dev is not None and outcome.best_step is not None:
         ledger.note(_best_step(plan, outcome, plan.dev.measure_name))
     if len(trained.restarts) > 1:
         ledger.note(_restarts(trained))
 
 
+def _left_out(plan: TrainingPlan, rows: int) -> str:
+    left_out = f"{rows:,} of {plan.num_rows:,} rows were left out of an epoch"
+    if any(lesson.loss.by_class for lesson in plan.lessons):
+        return f"{left_out}, another few each time: its batches of whole classes had no room for them"
+    if not plan.takes_distinct_batches:
+        return f"{left_out}, because a last batch could not be shared evenly by {plan.options.processes} processes"
+    return (
+        f"{left_out}, because all batches with room held one of their texts; --no-distinct-batches trains on them too"
+    )
+
+
 def _settings(plan: TrainingPlan, outcome: TrainingOutcome) -> str:
     warmup = f" after {plan.warmup_steps:,} steps of warm-up" if plan.warmup_steps else ""
-    number = outcome.steps / plan.steps_an_epoch
+    options, number = plan.options, outcome.steps / plan.steps_an_epoch
     epochs = "1 epoch" if number == 1 else f"{number:.3g} epochs"
     like_lengths = " of like lengths" if all(map(plan.groups_by_length, plan.lessons)) else ""
+    added = f", {options.accumulate} to a step" if options.accumulate > 1 else ""
+    shared = f" shared by {options.processes} processes" if options.processes > 1 else ""
     return (
-        f"{plan.kind} from a {plan.base_kind} model, {epochs} in batches of {plan.options.batch_size:,}{like_lengths}, "
-        f"{outcome.precision}; learning rate {outcome.learning_rate:g}{warmup}, {plan.options.schedule} schedule"
+        f"{plan.kind} from a {plan.base_kind} model, {epochs} in batches of {options.batch_size:,}{like_lengths}"
+        f"{shared}{added}, {outcome.precision}; "
+        f"learning rate {outcome.learning_rate:g}{warmup}, {options.schedule} schedule"
     )
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -14,10 +15,12 @@ from pairforge.engines.vectors import VectorStore
 from pairforge.errors import OptionsError
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepContext
 from pairforge.models import ModelKind, ModelSpec
+from pairforge.training.card import write_card
 from pairforge.training.dev import DEV_SHAPES
 from pairforge.training.losses import TRAINING_SHAPES
 from pairforge.training.options import TrainOptions
 from pairforge.training.plan import Companions, plan_training
+from pairforge.training.practice import refuse_torchrun
 from pairforge.training.summary import announce, tell
 from pairforge.training.teaching import with_teachers_vectors
 
@@ -45,10 +48,10 @@ def train(
     Args:
         corpus: Of a shape that one of the losses of that kind of model learns from (`docs/losses.md`). Only the shape's
             own columns are trained on. Of several, each has a loss of its own, and their batches take turns at random.
-        dev: Scored pairs, scores in [0, 1] (judged by Spearman's coefficient), labelled pairs (average precision), or
-            for a cross-encoder of NLI classes NLI (accuracy), for a classifier labelled texts (accuracy), for an
-            image-text model images with captions (mean reciprocal rank); the weights of the best step are kept.
-            Without them, those of the last step.
+        dev: Scored pairs, scores in [0, 1] (judged by Spearman's coefficient), labelled pairs (average precision); for
+            an encoder also pairs (MRR@10 of each positive among all of them), for a cross-encoder of NLI classes NLI
+            (accuracy), for a classifier labelled texts (accuracy), for an image-text model images with captions (mean
+            reciprocal rank). The weights of the best step are kept; without dev rows, those of the last one.
         base: The model to start from; for a cross-encoder a transformer encoder or a cross-encoder.
         guide: An encoder that tells the batch's false negatives from its others, for losses that ask one.
         teacher: An encoder whose vectors are learnt, for losses that distil them.
@@ -70,7 +73,10 @@ def train(
     if output is not None and output.exists():
         raise OptionsError(f"{output} exists; name another output or remove it.")
     corpora = [corpus] if isinstance(corpus, pl.DataFrame) else corpus
+    refuse_torchrun()
     plan = plan_training(corpora, dev, base, options, Companions(guide, teacher, decoder), document_base=document_model)
+    if (place := output or context.output) is not None:
+        plan = replace(plan, runs=place.absolute().with_name(f"{place.name}.runs"))
     plan = with_teachers_vectors(plan, VectorStore(context.cache / "vectors"), context.progress)
     announce(context.ledger, plan)
     from pairforge.training.restarts import fit_best  # noqa: PLC0415 - loads torch
@@ -78,6 +84,7 @@ def train(
     with _work_folder(context.workspace, output) as folder:
         trained = fit_best(plan, folder, context.progress)
         tell(context.ledger, plan, trained)
+        write_card(trained.model, plan, trained, context.origin)
         return trained.model if output is None else Path(shutil.move(trained.model, output))
 
 
@@ -106,7 +113,7 @@ STEP = Step(
             apart=True,
         ),
         "dev": Input(
-            "Scored or labelled pairs, NLI, labelled texts or images with captions that choose the best step.",
+            "Scored, labelled or plain pairs, NLI, labelled texts or images with captions that choose the best step.",
             DEV_SHAPES,
             required=False,
         ),

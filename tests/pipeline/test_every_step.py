@@ -182,6 +182,9 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
         {"kind": "static", "dimension": 8, "tokenizer_from": "corpus"}, {"corpus": PAIRS}
     ),
     "train": lambda folder, model: Trial({"batch_size": 4, "max_steps": 2}, {"corpus": PAIRS}, {"base": (model,)}),
+    "find-learning-rate": lambda folder, model: Trial(
+        {"batch_size": 4, "num_rates": 10}, {"corpus": PAIRS}, {"base": (model,)}
+    ),
     "merge": lambda folder, model: Trial(models={"models": (model, model)}),
     "shrink": lambda folder, model: Trial(
         {"dimension": (8, 4), "bootstrap_samples": 100, "keep": 4}, {"judge": PAIRS}, {"encoder": (model,)}

@@ -1,5 +1,6 @@
 """Several corpora in one training, and rows drawn anew for each epoch."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pairforge.training.epochs import EpochRows
 from pairforge.training.lessons import settle_lessons
 from pairforge.training.mixing import MixedBatches
 from pairforge.training.options import TrainOptions
+from pairforge.training.plan import plan_training
 from pairforge.training.train import train
 from tests.training.runs import note_of, stopping_after, weights_digest
 from tests.training.tiny import nli, scored, triplets
@@ -39,7 +41,8 @@ def test_losses_that_do_not_answer_to_the_corpora_are_refused():
 
 def test_batches_of_several_corpora_each_come_once_and_hold_rows_of_one_corpus():
     corpora = [list(range(10)), list(range(7))]
-    mixed = MixedBatches(ConcatDataset(corpora), [EpochBatches(rows, 3, seed=1) for rows in corpora], seed=1)
+    samplers = [EpochBatches(rows, 3, seed=1) for rows in corpora]
+    mixed = MixedBatches(ConcatDataset(corpora), samplers, seed=1, turns=(4, 3))
     mixed.set_epoch(2)
     batches = list(mixed)
     assert sorted(row for batch in batches for row in batch) == list(range(17))
@@ -50,10 +53,80 @@ def test_batches_of_several_corpora_each_come_once_and_hold_rows_of_one_corpus()
     assert batches != list(mixed)
 
 
-def test_training_on_several_corpora_killed_and_resumed_ends_with_the_same_weights(
-    static_base: ModelSpec, tmp_path: Path
+def _corpora_of(batches: list[list[int]]) -> list[int]:
+    """Whether each batch is of the first corpus, of ten rows, or of the second."""
+    return [int(batch[0] >= 10) for batch in batches]
+
+
+def test_corpora_take_turns_and_each_epoch_draws_other_rows_of_the_larger_one():
+    corpora = [list(range(10)), list(range(7))]
+    samplers = [EpochBatches(rows, 3, seed=1) for rows in corpora]
+    mixed = MixedBatches(ConcatDataset(corpora), samplers, seed=1, turns=(3, 3), in_turns=True)
+    epochs = []
+    for epoch in range(2):
+        mixed.set_epoch(epoch)
+        epochs.append(list(mixed))
+        assert _corpora_of(epochs[-1]) == [0, 1, 0, 1, 0, 1]
+    first, second = ({row for batch in epoch for row in batch} for epoch in epochs)
+    assert {row for row in first if row >= 10} == {row for row in second if row >= 10} == set(range(10, 17))
+    assert first != second
+
+
+def test_corpus_with_more_turns_than_batches_is_gone_through_again_in_another_order():
+    corpora = [list(range(10)), list(range(7))]
+    samplers = [EpochBatches(rows, 7, seed=1) for rows in corpora]
+    mixed = MixedBatches(ConcatDataset(corpora), samplers, seed=1, turns=(1, 3))
+    passes = []
+    for epoch in range(2):
+        mixed.set_epoch(epoch)
+        batches = list(mixed)
+        assert len(batches) == len(mixed) == 4
+        passes += [batch for batch in batches if batch[0] >= 10]
+    assert all(sorted(batch) == list(range(10, 17)) for batch in passes)
+    assert len({tuple(batch) for batch in passes}) == len(passes) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "turns"),
+    [
+        ({}, (6, 6, 2)),
+        ({"mix": "round-robin"}, (2, 2, 2)),
+        ({"weight": (1, 1, 2)}, (4, 3, 7)),
+        ({"weight": (1, 1000, 1)}, (1, 13, 1)),
+    ],
+)
+def test_epoch_is_as_long_as_its_turns_and_accumulation_shortens_it(
+    options: dict[str, object], turns: tuple[int, ...], static_base: ModelSpec
 ):
-    options = TrainOptions(batch_size=8, epochs=2, save_steps=5)
+    corpora, given = [triplets(), scored(), nli()[:16]], TrainOptions(batch_size=8, **options)
+    plan = plan_training(corpora, None, static_base, given)
+    assert plan.turns == turns
+    assert plan.steps_an_epoch == plan.steps == sum(turns)
+    doubled = plan_training(corpora, None, static_base, given.model_copy(update={"accumulate": 2, "epochs": 3}))
+    assert doubled.steps == 3 * math.ceil(sum(turns) / 2)
+
+
+@pytest.mark.parametrize(
+    ("corpora", "options", "sentence"),
+    [
+        (2, {"weight": (1,)}, "1 weights are given for 2 corpora; give one for each"),
+        (1, {"mix": "round-robin"}, "mix is round-robin, but there is one corpus to take turns"),
+    ],
+)
+def test_mix_that_does_not_answer_to_the_corpora_is_refused(
+    corpora: int, options: dict[str, object], sentence: str, static_base: ModelSpec
+):
+    with pytest.raises(OptionsError, match=sentence):
+        train([triplets()] * corpora, base=static_base, options=TrainOptions(batch_size=8, **options))
+    with pytest.raises(OptionsError, match="gives every corpus the same share"):
+        TrainOptions(mix="round-robin", weight=(1, 2))
+
+
+@pytest.mark.parametrize("mix", [{}, {"mix": "round-robin"}, {"weight": (1, 3, 2)}])
+def test_training_on_several_corpora_killed_and_resumed_ends_with_the_same_weights(
+    mix: dict[str, object], static_base: ModelSpec, tmp_path: Path
+):
+    options = TrainOptions(batch_size=8, epochs=2, save_steps=5, **mix)
     corpora, contexts = [triplets(), scored(), nli()], [StepContext(workspace=tmp_path / name) for name in "ab"]
     whole = train(corpora, base=static_base, options=options, context=contexts[0])
     broken = StepContext(workspace=tmp_path / "b", progress=stopping_after(17))

@@ -120,7 +120,7 @@ def test_run_that_ended_but_was_not_saved_is_not_trained_on(static_base: ModelSp
 def test_checkpoint_is_written_when_the_last_one_is_old(
     static_base: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pairforge.training.trainer._SECONDS_BETWEEN_CHECKPOINTS", 0)
+    monkeypatch.setattr("pairforge.training.watch._SECONDS_BETWEEN_CHECKPOINTS", 0)
     context = StepContext(workspace=tmp_path, progress=stopping_after(4))
     with pytest.raises(KeyboardInterrupt):
         train(nli(), base=static_base, options=TrainOptions(batch_size=8), context=context)

@@ -11,7 +11,7 @@ CLASSIFIER_LOSSES = (
         "cross-entropy",
         "ce",
         (LABELLED_TEXT,),
-        "pairforge.training.heads:LinearHead",
+        "pairforge.training.linear_head:LinearHead",
         "tells a text's class from its vector, through a linear head that is saved beside the model",
         trains=TrainedKind.CLASSIFIER,
         default_for=(LABELLED_TEXT,),

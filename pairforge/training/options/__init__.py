@@ -3,6 +3,7 @@
 from pairforge.training.options.fresh import InitModelOptions
 from pairforge.training.options.hardware import Precision
 from pairforge.training.options.losses import LossName
+from pairforge.training.options.rates import FindLearningRateOptions
 from pairforge.training.options.training import TrainOptions
 
-__all__ = ["InitModelOptions", "LossName", "Precision", "TrainOptions"]
+__all__ = ["FindLearningRateOptions", "InitModelOptions", "LossName", "Precision", "TrainOptions"]

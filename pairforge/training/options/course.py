@@ -36,6 +36,9 @@ class CourseOptions(StepOptions):
         int | None, Field(ge=0, description="Steps over which the learning rate rises; instead of the ratio.")
     ] = None
     weight_decay: Annotated[float, Field(ge=0, description="Weight decay of AdamW.")] = 0.0
+    max_grad_norm: Annotated[
+        float, Field(ge=0, description="Gradients longer than this are shortened to it; 0 leaves them as they are.")
+    ] = 1.0
     eval_steps: Annotated[
         int | None,
         Field(ge=1, description="Steps between two scores on the dev rows; a tenth of the run if not given."),

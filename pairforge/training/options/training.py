@@ -13,11 +13,21 @@ from pairforge.training.options.course import CourseOptions
 from pairforge.training.options.hardware import HardwareOptions
 from pairforge.training.options.losses import LossOptions
 from pairforge.training.options.models import TrainedModelOptions
+from pairforge.training.options.parts import TrainedPartsOptions
 from pairforge.training.options.texts import TextLossOptions
+from pairforge.training.options.tracking import TrackingOptions
 
 
 class TrainOptions(
-    SeededOptions, HardwareOptions, BatchOptions, CourseOptions, TextLossOptions, LossOptions, TrainedModelOptions
+    SeededOptions,
+    TrackingOptions,
+    HardwareOptions,
+    BatchOptions,
+    CourseOptions,
+    TrainedPartsOptions,
+    TextLossOptions,
+    LossOptions,
+    TrainedModelOptions,
 ):
     """How a model is trained."""
 
@@ -38,6 +48,15 @@ class TrainOptions(
             raise ValueError(
                 f"{option}={getattr(self, option)} is given, but the {_listed(losses)} has none (it has: "
                 f"{_settable(losses)})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _processes_share_a_batch(self) -> TrainOptions:
+        if self.batch_size % self.processes:
+            raise ValueError(
+                f"a batch of {self.batch_size} rows cannot be shared by {self.processes} processes; "
+                "make batch_size a multiple of them"
             )
         return self
 

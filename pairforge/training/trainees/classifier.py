@@ -12,9 +12,9 @@ import torch
 from pairforge.engines.classification_heads import ClassificationHead, has_head
 from pairforge.engines.sentence_models import model_folder
 from pairforge.training.dev import DevRows
-from pairforge.training.heads import LinearHead
 from pairforge.training.kinds import BaseKind
 from pairforge.training.lessons import Lesson
+from pairforge.training.linear_head import LinearHead
 from pairforge.training.plan import TrainingPlan
 from pairforge.training.trainees.encoder import ExactEncoderTrainer
 from pairforge.training.trainees.encoder_models import load_encoder_model

@@ -15,6 +15,7 @@ from sentence_transformers.sentence_transformer import losses as library
 
 from pairforge.training.building import build_loss
 from pairforge.training.dev import DevRows
+from pairforge.training.heads import head_tensors
 from pairforge.training.kinds import BaseKind
 from pairforge.training.lessons import Lesson
 from pairforge.training.plan import TrainingPlan
@@ -22,7 +23,7 @@ from pairforge.training.trainees.encoder_models import load_encoder_model, side_
 from pairforge.training.trainees.prompts import prompts_of
 from pairforge.training.trainees.rates import TRANSFORMER_RATE, static_rate
 from pairforge.training.trainees.search_model import labels_as_scores
-from pairforge.training.trainer import ExactTrainer, head_tensors
+from pairforge.training.trainer import ExactTrainer
 
 _OF_WRAPPED = "loss."
 
@@ -66,13 +67,23 @@ class EncoderTrainee:
     def dev_score(self, dev: DevRows) -> float:
         """The score of the cosines, with the query prompt before both texts, as `evaluate` judges the model.
 
-        Of a model with two sides, the first text is the query and the second the document.
+        Of a model with two sides, the first text is the query and the second the document. Where texts are searched
+        for, the document prompt stands before them.
         """
+        if dev.measure.of_ranks:
+            return self._rank_score(dev)
         first, second = (
             self.model.encode(texts, normalize_embeddings=True, show_progress_bar=False, **side)
             for texts, side in zip(dev.texts, _sides(self._plan), strict=True)
         )
         return dev.score(np.einsum("rd,rd->r", first.astype(np.float64), second.astype(np.float64)))
+
+    def _rank_score(self, dev: DevRows) -> float:
+        queries, documents = (
+            self.model.encode(texts, prompt_name=side, task=side, normalize_embeddings=True, show_progress_bar=False)
+            for texts, side in zip(dev.searched, ("query", "document"), strict=True)
+        )
+        return dev.rank_score(lambda some: queries[some] @ documents.T)
 
     def save(self, losses: Sequence[torch.nn.Module], folder: Path) -> None:
         """Save the model, and beside it the heads and projections that losses learnt along with it."""
