@@ -61,7 +61,7 @@ def _untrainable(corpus: pl.DataFrame, kind: TrainedKind, wanted: Sequence[Frame
     named = [loss.name for loss in losses_of(kind) if shape in loss.shapes]
     if named:
         return f"{place}: has the shape {shape.name}, for which no loss is chosen; name one with --loss: " + (
-            f"{', '.join(named)}."
+            f"{', '.join(named)}; or the column of its classes with --label-column."
         )
     mend = {
         TrainedKind.ENCODER: "--kind cross-encoder trains on labelled and scored lists",
