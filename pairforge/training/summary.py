@@ -20,9 +20,9 @@ def announce(ledger: Ledger, plan: TrainingPlan) -> None:
     if plan.options.wrappers:
         ledger.note(_wrappers(plan, size))
     taught = {taught_dimension(lesson.rows) for lesson in plan.lessons if "teacher" in lesson.loss.models}
-    for dimension in taught - {size}:
+    for dimension in taught - {size} if size else ():
         ledger.note(
-            f"the teacher's vectors have {dimension:,} dimensions and the student's {size or 'others'}: a linear "
+            f"the teacher's vectors have {dimension:,} dimensions and the student's {size:,}: a linear "
             "projection, learnt along and saved beside the model, stands between them"
         )
     _announce_margins(ledger, plan)
