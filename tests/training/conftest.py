@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pairforge.models import ModelSpec
 from pairforge.training.init_model import init_model
+from pairforge.training.kinds import TrainedKind
+from pairforge.training.losses import Loss
 from pairforge.training.options import InitModelOptions
 from tests.training.images import save_tiny_clip
 from tests.training.tiny import spec_of, triplets
@@ -48,3 +52,18 @@ def image_text_base(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
     folder = tmp_path_factory.mktemp("image-text") / "model"
     save_tiny_clip(folder)
     return spec_of(folder)
+
+
+@pytest.fixture
+def base_of(
+    static_base: ModelSpec, transformer_base: ModelSpec, cls_base: ModelSpec, request: pytest.FixtureRequest
+) -> Callable[[Loss], ModelSpec]:
+    """A tiny base that a loss can train: a transformer, pooled as it asks, or one that also sees images."""
+
+    def base(loss: Loss) -> ModelSpec:
+        if loss.trains is TrainedKind.IMAGE_TEXT:
+            found: ModelSpec = request.getfixturevalue("image_text_base")
+            return found
+        return cls_base if loss.pooling == "cls" else transformer_base
+
+    return base

@@ -156,7 +156,7 @@ def test_a_run_that_was_broken_off_ends_with_the_same_weights(transformer_base: 
     [
         ({"kind": "cross-encoder", "loss": "cosent"}, "the cosent loss trains no cross-encoder"),
         ({"loss": "bce"}, r"trains no encoder \(its losses: multiple-negatives-ranking, "),
-        ({"kind": "bi-encoder"}, "'encoder' or 'cross-encoder'"),
+        ({"kind": "bi-encoder"}, "'encoder', 'cross-encoder', .* or 'image-text'"),
         (
             {"kind": "cross-encoder", "loss": "ce", "scale": 2},
             "scale=2.0 is given, but the cross-entropy loss has none",

@@ -1,6 +1,7 @@
 """What each loss refuses, with the sentence that mends it."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,26 +43,34 @@ def _companions(loss: Loss, model: ModelSpec) -> Companions:
 
 
 @pytest.mark.parametrize("loss", EVERY_LOSS)
-def test_corpus_of_another_shape_is_refused_with_the_shapes_that_fit(loss: Loss, transformer_base: ModelSpec):
-    unfit = CORPORA["scored list" if loss.trains is TrainedKind.ENCODER else "labelled text"]()
+def test_corpus_of_another_shape_is_refused_with_the_shapes_that_fit(
+    loss: Loss, base_of: Callable[[Loss], ModelSpec], transformer_base: ModelSpec
+):
+    unfit = CORPORA[
+        "scored list" if loss.trains in (TrainedKind.ENCODER, TrainedKind.CLASSIFIER) else "labelled text"
+    ]()
     with pytest.raises(FrameError, match=f"but the {loss.name} loss learns from {loss.shapes[0].name}: "):
-        plan_training([unfit], None, transformer_base, _options(loss), _companions(loss, transformer_base))
+        plan_training([unfit], None, base_of(loss), _options(loss), _companions(loss, transformer_base))
 
 
 @pytest.mark.parametrize("loss", [case for case in EVERY_LOSS if case.values[0].in_batch])
-def test_corpus_smaller_than_a_batch_of_negatives_is_refused(loss: Loss, transformer_base: ModelSpec):
+def test_corpus_smaller_than_a_batch_of_negatives_is_refused(
+    loss: Loss, base_of: Callable[[Loss], ModelSpec], transformer_base: ModelSpec
+):
     corpus = CORPORA[loss.shapes[0].name]().head(5)
     with pytest.raises(FrameError, match=f"has 5 rows, fewer than one batch of 8, which {loss.name}"):
-        plan_training([corpus], None, transformer_base, _options(loss), _companions(loss, transformer_base))
+        plan_training([corpus], None, base_of(loss), _options(loss), _companions(loss, transformer_base))
 
 
 @pytest.mark.parametrize(
     "loss", [case for case in EVERY_LOSS if (v := case.values[0]).in_batch or v.compares_rows or v.by_class]
 )
-def test_batch_of_one_row_is_refused_where_rows_teach_each_other(loss: Loss, transformer_base: ModelSpec):
+def test_batch_of_one_row_is_refused_where_rows_teach_each_other(
+    loss: Loss, base_of: Callable[[Loss], ModelSpec], transformer_base: ModelSpec
+):
     corpus, companions = CORPORA[loss.shapes[0].name](), _companions(loss, transformer_base)
     with pytest.raises(OptionsError, match=rf"batch_size=1, but {loss.name} .*; give it at least [24] rows"):
-        plan_training([corpus], None, transformer_base, _options(loss, batch_size=1), companions)
+        plan_training([corpus], None, base_of(loss), _options(loss, batch_size=1), companions)
 
 
 @pytest.mark.parametrize("loss", EVERY_LOSS)
@@ -92,13 +101,15 @@ def test_companion_that_a_loss_asks_must_be_named(loss: Loss, transformer_base: 
         for case in EVERY_LOSS
     ],
 )
-def test_rate_far_too_large_ends_in_one_sentence(loss: Loss, transformer_base: ModelSpec, tmp_path: Path):
+def test_rate_far_too_large_ends_in_one_sentence(
+    loss: Loss, base_of: Callable[[Loss], ModelSpec], transformer_base: ModelSpec, tmp_path: Path
+):
     options = _options(loss, learning_rate=1e30, max_steps=20, warmup_steps=0)
     with pytest.raises(
         ModelError, match=r"(the loss became|weights are no numbers).*learning rate 1e\+30; lower the rate"
     ):
         train(
-            CORPORA[loss.shapes[0].name](), base=transformer_base, options=options,
+            CORPORA[loss.shapes[0].name](), base=base_of(loss), options=options,
             context=StepContext(workspace=tmp_path, cache=tmp_path),
             **dict.fromkeys(loss.models, transformer_base),
         )  # fmt: skip
