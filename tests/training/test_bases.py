@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from pairforge.errors import ModelError
-from pairforge.models import ModelSpec
-from pairforge.training.bases import base_kind
+from pairforge.model_files import resolve
+from pairforge.models import ModelKind, ModelRequest, ModelSpec
+from pairforge.training.bases import base_kind, begins_with_transformer, gives_unit_vectors, vector_size
 from pairforge.training.kinds import BaseKind, TrainedKind
 from tests.training.tiny import spec_of
 
@@ -91,3 +92,22 @@ def test_cross_encoders_start_from_transformers_and_cross_encoders(
         base_kind(static_base, CROSS_ENCODER)
     with pytest.raises(ModelError, match="a sparse encoder; name a transformer"):
         base_kind(spec_of(folder_of(tmp_path, "x.Transformer", model_type="SparseEncoder")), CROSS_ENCODER)
+
+
+def test_size_of_a_vector_is_read_from_the_files(static_base: ModelSpec, transformer_base: ModelSpec, tmp_path: Path):
+    assert vector_size(static_base) == 8
+    assert vector_size(transformer_base) == 16
+    assert vector_size(resolve(ModelRequest(), ModelKind.WEIGHTS)) == 384
+    modules = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense"), ("Normalize", "3_Normalize")]
+    types = [{"type": f"sentence_transformers.models.{kind}", "path": path} for kind, path in modules]
+    (tmp_path / "modules.json").write_text(json.dumps(types))
+    (tmp_path / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": 32, "pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    assert vector_size(spec_of(tmp_path)) == 64
+    (tmp_path / "2_Dense").mkdir()
+    (tmp_path / "2_Dense" / "config.json").write_text(json.dumps({"in_features": 64, "out_features": 24}))
+    assert vector_size(spec_of(tmp_path)) == 24
+    assert gives_unit_vectors(spec_of(tmp_path))
+    assert begins_with_transformer(spec_of(tmp_path))
+    assert not begins_with_transformer(static_base)
