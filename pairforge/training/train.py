@@ -127,5 +127,5 @@ STEP = Step(
             optional=True,
         ),
     },
-    version=2,
+    version=3,
 )
