@@ -150,5 +150,5 @@ STEP = Step(
             optional=True,
         ),
     },
-    version=2,
+    version=3,
 )
