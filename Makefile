@@ -12,11 +12,14 @@ VLLM_READY := .venv-vllm/.ready
 quickstart: $(READY)
 	$(BIN)/pairforge run recipes/quickstart.toml
 
+# A process a core, and a thread each: torch's threads of several processes would fight for the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+
 test: $(READY)
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+	$(PYTEST)
 
 test-model: $(READY)
-	$(BIN)/pytest -m model
+	$(PYTEST) -m model
 
 # vLLM and what it loads warn of much that is no fault of these tests.
 test-vllm: $(VLLM_READY)
