@@ -152,6 +152,21 @@ def test_classifier_tells_the_classes_that_it_learnt_and_its_head_is_trained_on(
     assert 0 < np.abs(before.weight - after.weight).max() < 0.2
 
 
+def test_head_learns_faster_from_vectors_of_length_one(transformer_base: ModelSpec, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Normalize
+
+    plain = SentenceTransformer(str(transformer_base.path), device="cpu")
+    unit = SentenceTransformer(modules=[*plain.children(), Normalize()], device="cpu")
+    unit.save_pretrained(str(tmp_path / "unit"), create_model_card=False)
+    given = options(TrainedKind.CLASSIFIER, max_steps=4, learning_rate=None)
+    reached = [
+        np.abs(ClassificationHead.load(train(classed(), base=base, options=given)).weight).max()
+        for base in (spec_of(tmp_path / "unit"), transformer_base)
+    ]
+    assert reached[0] > 1.3 * reached[1] > 0
+
+
 def test_classes_that_cannot_be_learnt_are_refused(transformer_base: ModelSpec) -> None:
     given = options(TrainedKind.CLASSIFIER)
     with pytest.raises(FrameError, match="its label is 'cat' in every row"):
