@@ -31,6 +31,6 @@ def settle_pooling(
         found = " and ".join(pooling)
         raise ModelError(
             f"{base_name}: its vectors are pooled by {found}, but the {wanting.name} loss learns by {wanting.pooling}; "
-            f"give its pooling as {wanting.pooling}, or choose --loss mlm or simcse."
+            f"say --pooling {wanting.pooling}, or choose --loss mlm or simcse."
         )
     return chosen or (None if pooling else wanting.pooling)

@@ -165,7 +165,9 @@ def test_plain_transformer_is_pooled_by_its_cls_token(transformer_base: ModelSpe
 
 
 def test_base_that_pools_otherwise_is_refused(transformer_base: ModelSpec):
-    with pytest.raises(ModelError, match="its vectors are pooled by mean, but the tsdae loss learns by cls; give its"):
+    with pytest.raises(
+        ModelError, match="its vectors are pooled by mean, but the tsdae loss learns by cls; say --pooling cls"
+    ):
         plan_training([texts()], None, transformer_base, TrainOptions(loss="tsdae"))
 
 
