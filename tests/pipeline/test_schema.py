@@ -201,8 +201,8 @@ def test_a_wrong_stage_is_one_clear_fault(table: str, fault: str) -> None:
             "stage:model is a model, but a file was wanted.",
         ),
         (
-            'step = "train"\ncorpus = "stage:parts"\ndev = "stage:parts"',
-            "dev: stage:parts (pair): its columns (anchor, positive) fit no wanted shape",
+            'step = "label-margins"\ntriplets = "stage:parts"\nmodel = "all-MiniLM-L6-v2"',
+            "triplets: stage:parts (pair): its columns (anchor, positive) fit no wanted shape",
         ),
     ],
 )
