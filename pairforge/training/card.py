@@ -47,6 +47,18 @@ _USES: Mapping[str, _Use] = {
     ),
     "sparse-encoder": _Use("SparseEncoder", ("sparse-encoder", "sparse"), "feature-extraction", _VECTORS),
     "late-interaction": _Use("MultiVectorEncoder", ("multi-vector-encoder",), "feature-extraction", _VECTORS),
+    "classifier": _Use(
+        "SentenceTransformer",
+        ("text-classification", "dense"),
+        "text-classification",
+        f"{_VECTORS}  # vectors; `pairforge classify-texts texts.parquet --model this-folder` gives classes",
+    ),
+    "image-text": _Use(
+        "SentenceTransformer",
+        ("clip", "image-text"),
+        "feature-extraction",
+        'model.encode(["a caption", PIL.Image.open("image.png")])',
+    ),
 }
 
 
@@ -59,7 +71,7 @@ def write_card(folder: Path, plan: TrainingPlan, trained: Trained, origin: Origi
         trained: What it did.
         origin: Files and models by digest, as a stage knows them; None outside a stage.
     """
-    use = _USES.get(plan.kind.value, _USES["encoder"])
+    use = _USES[plan.kind.value]
     parts = [
         _front_matter(plan, use),
         f"# {Path(plan.base.name).name}, trained with pairforge",
@@ -147,7 +159,7 @@ def _command(options: TrainOptions, origin: Origin) -> Iterator[str]:
         if role != "corpus":
             yield from (word for source in record.sources for word in (f"--{role}", _name(source)))
     for role, models in origin.models.items():
-        flag = "model" if role == "base" else role
+        flag = "model" if role == "base" else role.replace("_", "-")
         yield from (word for model in models for word in (f"--{flag}", Path(model.name).name))
     for name, field in type(options).model_fields.items():
         value = getattr(options, name)

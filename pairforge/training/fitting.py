@@ -135,7 +135,10 @@ def _apart(plan: TrainingPlan, trainer: ExactTrainer) -> Iterator[str]:
     """A sentence for each loss that compares rows of a batch, but not those of different processes."""
     processes = plan.options.processes
     for lesson, loss in zip(plan.lessons, trainer.losses, strict=True):
-        gathers = lesson.loss.row_by_row or getattr(loss, "gather_across_devices", False)
+        # What a wrapper (Matryoshka, adaptive layers) stands around gathers.
+        gathers = lesson.loss.row_by_row or any(
+            getattr(part, "gather_across_devices", False) for part in loss.modules()
+        )
         if processes > 1 and not gathers:
             yield (
                 f"{lesson.loss.name} compares rows within a process alone, {plan.options.batch_size // processes:,} at "

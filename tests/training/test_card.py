@@ -13,6 +13,7 @@ from pairforge.errors import FrameError, MissingExtraError
 from pairforge.execution.stage import FileInput, Stage, run_stage
 from pairforge.execution.step import StepContext
 from pairforge.models import ModelRequest, ModelSpec
+from pairforge.training.card import _USES
 from pairforge.training.dev import settle_dev
 from pairforge.training.kinds import TrainedKind
 from pairforge.training.options import TrainOptions
@@ -38,6 +39,10 @@ def _stage(folder: Path, base: ModelSpec, **options: object) -> Stage:
 
 def _front(card: str) -> Mapping[str, object]:
     return yaml.safe_load(card.split("---")[1])
+
+
+def test_every_kind_of_model_has_its_use():
+    assert set(_USES) == {kind.value for kind in TrainedKind}
 
 
 def test_card_tells_corpora_command_scores_and_use_and_is_the_same_for_the_same_run(
