@@ -11,6 +11,11 @@ from pairforge.training.text_bases import decoder_fault, dropout_fault, masking_
 MASKING_HEAD = "mlm_head.safetensors"
 _CLASSES = "pairforge.training.text_losses"
 _SCALE = LossParameter("scale", "scale", 20.0)
+_WHOLE_DECODER = "its decoder has all of the encoder's layers"
+_OF_TWO_MODELS = {
+    "matryoshka": "its second model gives vectors of one length",
+    "adaptive_layers": "its second model has all layers",
+}
 
 TEXT_LOSSES = (
     Loss(
@@ -28,6 +33,7 @@ TEXT_LOSSES = (
         encodes=("damaged",),
         optional_models=("decoder",),
         pooling="cls",
+        unwrapped={"matryoshka": "its decoder reads vectors of one length", "adaptive_layers": _WHOLE_DECODER},
         base_fault=decoder_fault,
     ),
     Loss(
@@ -43,6 +49,7 @@ TEXT_LOSSES = (
             "choose --loss contrastive-tension"
         },
         in_batch=True,
+        unwrapped={"adaptive_layers": "it reads each text twice, and the wrapper keeps the layers of one reading"},
         base_fault=dropout_fault,
     ),
     Loss(
@@ -55,6 +62,7 @@ TEXT_LOSSES = (
         row_by_row=True,
         reads=distinct_texts,
         draws=pairs_in_tension,
+        unwrapped=_OF_TWO_MODELS,
         encodes=("sentence1", "sentence2"),
     ),
     Loss(
@@ -64,6 +72,7 @@ TEXT_LOSSES = (
         f"{_CLASSES}:TensionInBatch",
         "ranks each text, read by two copies of the model, above the other texts of the batch",
         parameters=(_SCALE,),
+        unwrapped=_OF_TWO_MODELS,
         in_batch=True,
     ),
     Loss(
@@ -76,6 +85,9 @@ TEXT_LOSSES = (
         parameters=(LossParameter("mask_ratio", "mask_ratio", 0.15),),
         refuses={BaseKind.STATIC: "it reads each token by itself; choose --loss contrastive-tension"},
         row_by_row=True,
+        unwrapped=dict.fromkeys(
+            ("matryoshka", "adaptive_layers"), "it learns from the vectors of tokens, not of texts"
+        ),
         base_fault=masking_fault,
         head=MASKING_HEAD,
     ),
