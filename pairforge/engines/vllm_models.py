@@ -7,9 +7,11 @@ are the same for ever, those that a GPU gives anew may differ in near ties.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import json
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -157,7 +159,19 @@ def load_vllm_model(spec: GeneratorSpec) -> VllmModel:
             llm = LLM(**settings)
         except Exception as error:  # each version has classes of its own
             raise vllm_fault(spec, "cannot load it", error, printed.text()) from error
+    atexit.register(_shut_down, weakref.ref(llm))
     return VllmModel(spec, llm, printed)
+
+
+def _shut_down(llm: weakref.ref[Any]) -> None:
+    """End vLLM's processes first of all at exit.
+
+    vLLM does so by a finaliser; where any finaliser was made before multiprocessing was imported, multiprocessing's own
+    handler comes first, and waits for these processes for ever.
+    """
+    still_there = llm()
+    if still_there is not None:
+        still_there.llm_engine.engine_core.shutdown()
 
 
 def _refuse_without_template(spec: GeneratorSpec) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,19 @@ def test_a_model_without_a_chat_template_is_one_sentence(tmp_path: Path) -> None
     folder = save_language_model(tmp_path / "plain", chat_template=None)
     with pytest.raises(ModelError, match=r"plain: has no chat template\. Name an instruct or chat model\.$"):
         _load(folder, tmp_path)
+
+
+_STAYS_LOADED = """
+import pairforge as pf
+
+if __name__ == "__main__":
+    model = pf.load_generator("vllm:{folder}")
+    print(len(dict(model.answers([], None))), "answers")
+"""
+
+
+def test_process_that_still_holds_the_model_ends(model_folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "stays_loaded.py"
+    script.write_text(_STAYS_LOADED.format(folder=model_folder))
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=180, check=False)
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "0 answers"), ended.stderr
