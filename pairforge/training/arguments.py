@@ -94,6 +94,8 @@ def training_arguments(plan: TrainingPlan, trainee: Trainee, checkpoints: Path, 
         save_strategy="no" if options.save_steps is None else "steps",
         save_steps=options.save_steps or plan.steps,
         use_cpu=device == "cpu",
+        # Of two sides each reads a column, and would be held to be unused while the other does.
+        ddp_find_unused_parameters=False if plan.trains_sides else None,
         ddp_backend=None if process_share()[1] == 1 else "gloo" if device == "cpu" else "nccl",
         dataloader_pin_memory=device == "cuda",
         logging_strategy="steps" if options.report_to else "no",

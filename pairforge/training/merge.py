@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,9 @@ from pairforge.engines.sentence_models import model_folder, quiet
 from pairforge.errors import MissingExtraError, ModelError, OptionsError
 from pairforge.execution.step import Artifact, ModelRole, Step, StepContext, StepOptions
 from pairforge.models import ModelKind, ModelSpec
+
+_WEIGHTS = "model"
+"""How the names of files with a model's own weights begin."""
 
 
 class MergeOptions(StepOptions):
@@ -60,6 +63,8 @@ def merge(
     total = sum(weights)
     shares = ", ".join(f"{spec.name} {weight / total:.1%}" for spec, weight in zip(models, weights, strict=True))
     context.ledger.note(f"averaged {len(models)} models: {shares}")
+    for note in _left_behind(models):
+        context.ledger.note(note)
     return folder
 
 
@@ -76,6 +81,13 @@ def _check(models: Sequence[ModelSpec], options: MergeOptions) -> None:
     if len(set(classes.values())) > 1:
         found = ", ".join(f"{name}: {kind}" for name, kind in classes.items())
         raise ModelError(f"models of one kind were wanted to be averaged, but these are of several ({found}).")
+
+
+def _left_behind(models: Sequence[ModelSpec]) -> Iterator[str]:
+    """A sentence on the heads beside models, which are none of their own weights."""
+    files = {file.name for spec in models for file in model_folder(spec).glob("*.safetensors")}
+    if names := {name for name in files if not name.startswith(_WEIGHTS)}:
+        yield f"what lies beside the models is not averaged and left out: {', '.join(sorted(names))}"
 
 
 def _class_name(spec: ModelSpec) -> str:

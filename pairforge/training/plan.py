@@ -25,7 +25,7 @@ from pairforge.training.objections import check_objectives
 from pairforge.training.options import TrainOptions
 from pairforge.training.pooling import settle_pooling
 from pairforge.training.practice import check_practice
-from pairforge.training.sides import settle_sides
+from pairforge.training.sides import check_sides, settle_sides
 from pairforge.training.turns import steps_of, turns_an_epoch
 
 WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
@@ -189,6 +189,7 @@ def plan_training(
                 batch_size=options.batch_size,
                 place=lesson.name,
             )
+    check_sides(lessons, two=sides.two)
     _check_options(options, base, of_base, lessons, has_dev=dev is not None)
     check_practice(options, base, of_base, len(lessons))
     check_extras(options)

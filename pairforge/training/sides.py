@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pairforge.errors import OptionsError
 from pairforge.models import ModelSpec
 from pairforge.training.bases import side_kinds
 from pairforge.training.kinds import BaseKind
+from pairforge.training.lessons import Lesson
 from pairforge.training.options import TrainOptions
 
 
@@ -52,3 +54,17 @@ def settle_sides(base: ModelSpec, document_base: ModelSpec | None, options: Trai
     if len(of_documents) > 1:
         raise OptionsError(f"{document_base.name} has two sides itself; name a model of one for documents.")
     return Sides((*of_base, (document_base.name, of_documents[0])), two=True)
+
+
+def check_sides(lessons: Sequence[Lesson], *, two: bool) -> None:
+    """Refuse a corpus from which one of two encoders would learn nothing.
+
+    Raises:
+        OptionsError: as that.
+    """
+    for lesson in lessons:
+        if two and len({*lesson.text_columns} - {"original"}) == 1:
+            raise OptionsError(
+                f"{lesson.name}: holds one text a row, from which the encoder of queries alone would learn; train a "
+                "model of one side on it, and two sides from that on pairs."
+            )

@@ -32,6 +32,8 @@ _FOLDER = "workers"
 _ASKED, _OUTCOME, _STEPS, _FAULT, _OUTPUT = "asked.json", "outcome.json", "steps", "fault.json", "output.txt"
 _TAUGHT = "taught-{}.parquet"
 _SECONDS_BETWEEN_LOOKS = 0.1
+_FOLLOWS = re.compile(r"ChildFailed|SIGTERM")
+"""What torchrun says of processes that it ends because another one died."""
 
 
 def fit_in_workers(plan: TrainingPlan, folder: Path, advance: Callable[[int], None]) -> TrainingOutcome:
@@ -155,7 +157,7 @@ def _fault(exchange: Path, status: int) -> PairforgeError:
         fault.args = (told["sentence"],)
         return fault
     lines = (exchange / _OUTPUT).read_text("utf-8", "replace").splitlines()
-    causes = [line.strip() for line in lines if re.search(r"Error\b|Signal \d", line) and "ChildFailed" not in line]
+    causes = [line.strip() for line in lines if re.search(r"Error\b|Signal \d", line) and not _FOLLOWS.search(line)]
     said = causes[-1] if causes else "nothing"
     return ModelError(
         f"a process of the training died (status {status}), perhaps for want of memory; the last that it said: "

@@ -12,7 +12,7 @@ from pairforge.training.merge import MergeOptions, merge
 from pairforge.training.options import TrainOptions
 from pairforge.training.train import train
 from tests.tiny_models import save_cross_encoder
-from tests.training.tiny import spec_of, triplets
+from tests.training.tiny import CORPORA, spec_of, triplets
 
 
 @pytest.fixture
@@ -43,6 +43,24 @@ def test_weights_are_averaged_as_they_are_weighted_and_plain_sentence_transforme
     assert SentenceTransformer(str(merged), device="cpu").encode(["a cat"]).shape == (1, 8)
     assert "75.0%" in context.ledger.notes[0]
     np.testing.assert_allclose(_weights(merge(trained)), (first + second) / 2, atol=1e-6)
+
+
+def test_heads_that_are_left_out_are_told(static_base: ModelSpec, tmp_path: Path):
+    context = StepContext()
+    heads = [
+        spec_of(
+            train(
+                CORPORA["labelled text"](),
+                base=static_base,
+                options=TrainOptions(kind="classifier", batch_size=8, seed=seed),
+                output=tmp_path / str(seed),
+            )
+        )
+        for seed in (1, 2)
+    ]
+    merged = merge(heads, context=context, output=tmp_path / "merged")
+    assert context.ledger.notes[1].endswith("not averaged and left out: classification_head.safetensors")
+    assert not (merged / "classification_head.safetensors").exists()
 
 
 def test_what_cannot_be_averaged_is_refused(trained: list[ModelSpec], transformer_base: ModelSpec, tmp_path: Path):

@@ -21,6 +21,7 @@ from pairforge.training.fitting import fit
 from pairforge.training.options import TrainOptions
 from pairforge.training.plan import plan_training
 from pairforge.training.train import train
+from pairforge.training.workers import _fault
 from tests.training.runs import note_of, stopping_after, weights_digest
 from tests.training.tiny import nli, scored, spec_of, triplets
 
@@ -113,6 +114,7 @@ from pathlib import Path
 from pairforge.execution.step import StepContext
 from pairforge.training.options import TrainOptions
 from pairforge.training.train import train
+from pairforge.training.workers import _fault
 from tests.training.tiny import spec_of, triplets
 
 options = TrainOptions(batch_size=8, epochs=10000, processes=2)
@@ -145,3 +147,24 @@ def _is_still(steps: Path) -> bool:
     before = steps.stat().st_size
     time.sleep(3)
     return steps.stat().st_size == before
+
+
+@pytest.mark.model
+def test_ranking_within_a_wrapper_is_not_said_to_keep_to_one_process(steady_base: ModelSpec, tmp_path: Path):
+    context = StepContext()
+    train(
+        triplets(),
+        base=steady_base,
+        options=TrainOptions(batch_size=8, max_steps=1, processes=2, matryoshka=(8,)),
+        context=context,
+        output=tmp_path / "m",
+    )
+    assert not any("within a process alone" in note for note in context.ledger.notes)
+
+
+def test_cause_of_a_dead_process_is_told_and_not_that_the_others_were_ended(tmp_path: Path):
+    (tmp_path / "output.txt").write_text(
+        "[rank1]: RuntimeError: out of something\n"
+        "ChildFailedError: \n  traceback : Signal 15 (SIGTERM) received by PID 7\n"
+    )
+    assert "the last that it said: [rank1]: RuntimeError: out of something." in str(_fault(tmp_path, 1))

@@ -15,7 +15,7 @@ from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.options import TrainOptions
 from pairforge.training.train import train
 from tests.training.runs import note_of
-from tests.training.tiny import scored, spec_of, triplets
+from tests.training.tiny import CORPORA, scored, spec_of, triplets
 
 TEXTS = ["a cat sleeps", "one dog that runs"]
 
@@ -101,3 +101,19 @@ def test_mining_asks_each_side_for_its_vectors(mixed: Path) -> None:
     pairs = triplets().drop("negative")
     mined = mine_negatives(pairs, encoder=load_encoder(spec_of(mixed)), options=MineNegativesOptions(num_negatives=1))
     assert not mined.filter(pl.col("negative_1") == pl.col("positive")).height
+
+
+@pytest.mark.parametrize(("shape", "loss"), [("text", "mlm"), ("denoising", "tsdae"), ("labelled text", "batch-hard")])
+def test_corpus_of_one_text_a_row_is_refused_for_two_sides(shape: str, loss: str, transformer_base: ModelSpec) -> None:
+    with pytest.raises(OptionsError, match="corpus: holds one text a row, from which the encoder of queries alone"):
+        train(CORPORA[shape](), base=transformer_base, options=options(loss=loss))
+
+
+@pytest.mark.model
+def test_two_sides_learn_alike_in_two_processes(transformer_base: ModelSpec, tmp_path: Path) -> None:
+    """Each process's wrapper sees a side pass by while the other reads, and its pooler unused at all."""
+    base = spec_of(transformer_base.path, device="cpu")
+    folder = train(triplets(), base=base, options=options(processes=2, learning_rate=0.01), output=tmp_path / "m")
+    before = load_encoder(base).encode(TEXTS, Side.QUERY)
+    for side in (Side.QUERY, Side.DOCUMENT):
+        assert np.abs(vectors(folder, side) - before).max() > 0.01

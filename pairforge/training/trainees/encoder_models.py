@@ -32,6 +32,8 @@ def load_encoder_model(plan: TrainingPlan) -> tuple[SentenceTransformer, list[st
     if plan.trains_sides and not isinstance(model[0], Router):
         documents = copy.deepcopy(model) if plan.document_base is None else _load(plan, plan.document_base)
         model, notes = _two_sided(model, documents)
+    if plan.trains_sides and plan.options.processes > 1:
+        _freeze_poolers(model)
     set_prompts(model, plan)
     return model, notes
 
@@ -53,6 +55,14 @@ def side_arguments(model: SentenceTransformer, plan: TrainingPlan) -> dict[str, 
         if isinstance(modules[0], StaticEmbedding)
     }
     return {"router_mapping": mapping, "learning_rate_mapping": rates}
+
+
+def _freeze_poolers(model: SentenceTransformer) -> None:
+    """Set aside the weights that no vector is made with: processes would wait for their gradients."""
+    for module in model.modules():
+        pooler = getattr(module, "pooler", None)
+        if isinstance(pooler, torch.nn.Module):
+            pooler.requires_grad_(False)
 
 
 def _load(plan: TrainingPlan, spec: ModelSpec) -> SentenceTransformer:
