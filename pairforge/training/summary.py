@@ -62,12 +62,18 @@ def tell(ledger: Ledger, plan: TrainingPlan, trained: Trained) -> None:
         ledger.note(_left_out(plan, outcome.left_out))
     if outcome.resumed_at is not None:
         ledger.note(f"went on from step {outcome.resumed_at:,}, which an earlier run had reached")
-    rose = "; it did not fall" if outcome.final_loss >= outcome.first_loss and outcome.steps > FEW_STEPS else ""
-    ledger.note(f"loss {outcome.first_loss:.4f} in the first steps, {outcome.final_loss:.4f} in the last{rose}")
+    ledger.note(_losses(outcome))
     if plan.dev is not None and outcome.best_step is not None:
         ledger.note(_best_step(plan, outcome, plan.dev.measure_name))
     if len(trained.restarts) > 1:
         ledger.note(_restarts(trained))
+
+
+def _losses(outcome: TrainingOutcome) -> str:
+    if outcome.steps <= FEW_STEPS:
+        return f"loss {outcome.final_loss:.4f} (mean of all steps)"
+    rose = "; it did not fall" if outcome.final_loss >= outcome.first_loss else ""
+    return f"loss {outcome.first_loss:.4f} in the first steps, {outcome.final_loss:.4f} in the last{rose}"
 
 
 def _left_out(plan: TrainingPlan, rows: int) -> str:
