@@ -41,7 +41,7 @@ class ClassificationHead:
             ModelError: it has none, or its files do not fit each other.
         """
         from safetensors import SafetensorError  # noqa: PLC0415 - a run that is up to date needs none
-        from safetensors.numpy import load_file  # noqa: PLC0415
+        from safetensors.numpy import load_file  # noqa: PLC0415 - as above
 
         if not has_head(folder):
             raise ModelError(

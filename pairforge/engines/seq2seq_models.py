@@ -121,7 +121,7 @@ class Seq2SeqModel:
         request, distinct = self.spec.request, list(dict.fromkeys(tokens))
         hidden, mask = self._encoded(distinct)
         places = [distinct.index(of_text) for of_text in tokens]
-        return self._model.generate(  # type: ignore[no-any-return]
+        return self._model.generate(  # type: ignore[no-any-return] # its library is untyped
             encoder_outputs=BaseModelOutput(last_hidden_state=hidden[places]),
             attention_mask=mask[places],
             max_new_tokens=request.max_tokens,

@@ -18,8 +18,9 @@ from pairforge.errors import ModelError
 from pairforge.execution.step import Step, StepContext
 from pairforge.frames import Column, ColumnKind, FrameContract
 from pairforge.models import ModelSpec
+from pairforge.training.companions import Companions
 from pairforge.training.options import FindLearningRateOptions
-from pairforge.training.plan import Companions, plan_training
+from pairforge.training.plan import plan_training
 from pairforge.training.practice import refuse_torchrun
 from pairforge.training.summary import announce
 from pairforge.training.teaching import with_teachers_vectors

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from pairforge.engines.configuration import ModelConfiguration
 from pairforge.engines.sentence_models import model_folder
-from pairforge.errors import ModelError, OptionsError
-from pairforge.frames import DENOISING
+from pairforge.errors import ModelError
 from pairforge.models import ModelSpec
-from pairforge.training.bases import base_kind
 from pairforge.training.choice import check_fit
 from pairforge.training.classes import settle_classes
+from pairforge.training.companions import NO_COMPANIONS, Companions
 from pairforge.training.dev import DevRows, settle_dev
 from pairforge.training.extras import check_extras
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.lessons import Lesson, settle_lessons
 from pairforge.training.objections import check_objectives
 from pairforge.training.options import TrainOptions
+from pairforge.training.plan_checks import check_companions, check_options, check_together
 from pairforge.training.pooling import settle_pooling
 from pairforge.training.practice import check_practice
 from pairforge.training.sides import check_sides, settle_sides
@@ -32,25 +32,6 @@ WARMUP_RATIOS = {BaseKind.TRANSFORMER: 0.1, BaseKind.STATIC: 0.0}
 """The share of warm-up where none is given; a static model loses by it (60 steps of mnr on NLI: -.003 on STSb)."""
 
 _SCORES_IN_A_RUN = 10
-_WITHOUT_PROMPTS = {
-    TrainedKind.CROSS_ENCODER: "a cross-encoder reads two texts at once",
-    TrainedKind.IMAGE_TEXT: "an image-text model reads captions as they are",
-}
-
-
-@dataclass(frozen=True)
-class Companions:
-    """Further models that a training uses.
-
-    Args:
-        guide: Tells the batch's false negatives from the others (GIST losses).
-        teacher: Whose vectors are learnt (distillation).
-        decoder: Writes texts from the encoder's vectors, with weights of its own (tsdae).
-    """
-
-    guide: ModelSpec | None = None
-    teacher: ModelSpec | None = None
-    decoder: ModelSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +75,7 @@ class TrainingPlan:
     options: TrainOptions
     steps: int
     asked: Asked
-    companions: Companions = Companions()
+    companions: Companions = NO_COMPANIONS
     document_base: ModelSpec | None = None
     trains_sides: bool = False
     classes: tuple[str, ...] = ()
@@ -164,7 +145,7 @@ def plan_training(
     dev: pl.DataFrame | None,
     base: ModelSpec,
     options: TrainOptions,
-    companions: Companions = Companions(),
+    companions: Companions = NO_COMPANIONS,
     *,
     document_base: ModelSpec | None = None,
 ) -> TrainingPlan:
@@ -190,11 +171,11 @@ def plan_training(
                 place=lesson.name,
             )
     check_sides(lessons, two=sides.two)
-    _check_options(options, base, of_base, lessons, has_dev=dev is not None)
+    check_options(options, base, of_base, lessons, has_dev=dev is not None)
     check_practice(options, base, of_base, len(lessons))
     check_extras(options)
-    _check_together(lessons, kind)
-    _check_companions(lessons, companions)
+    check_together(lessons, kind)
+    check_companions(lessons, companions)
     pooling = _check_base(lessons, base, of_base, companions, options)
     check_objectives(lessons, options, base, of_base)
     classes = kind is TrainedKind.CROSS_ENCODER and any(lesson.num_labels for lesson in lessons)
@@ -233,70 +214,3 @@ def _check_base(
         if fault:
             raise ModelError(f"{base.name}: the {loss.name} loss cannot train it: {fault}.")
     return settle_pooling([lesson.loss for lesson in lessons], base.name, configuration, options.pooling)
-
-
-def _check_companions(lessons: Sequence[Lesson], companions: Companions) -> None:
-    for role in (field.name for field in fields(Companions)):
-        given = getattr(companions, role) is not None
-        asking = [lesson.loss.name for lesson in lessons if role in lesson.loss.models]
-        usable = any(role in (*lesson.loss.models, *lesson.loss.optional_models) for lesson in lessons)
-        if asking and not given:
-            raise OptionsError(f"the {asking[0]} loss asks a {role}; name one with --{role}.")
-        if given and not usable:
-            chosen = " and ".join(dict.fromkeys(lesson.loss.name for lesson in lessons))
-            raise OptionsError(f"a {role} is given, but {chosen} asks none; omit it, or name a loss that does.")
-    for role in ("guide", "teacher"):
-        spec = getattr(companions, role)
-        kind = spec and base_kind(spec, TrainedKind.ENCODER, f"--{role}")
-        if kind is BaseKind.STATIC and role == "guide":
-            raise ModelError(
-                f"{spec.name}: is a static model, which cannot read a student's tokens as a guide; name a transformer "
-                "with --guide."
-            )
-
-
-def _check_together(lessons: Sequence[Lesson], kind: TrainedKind) -> None:
-    if kind is TrainedKind.CROSS_ENCODER and len({lesson.num_labels for lesson in lessons}) > 1:
-        outputs = "; ".join(f"{lesson.name}: {lesson.num_labels or 1}" for lesson in lessons)
-        raise OptionsError(
-            f"the corpora want a cross-encoder of different numbers of outputs ({outputs}); train them one after the "
-            "other, or convert NLI with convert-nli --to binary."
-        )
-
-
-def _check_options(
-    options: TrainOptions, base: ModelSpec, kind: BaseKind, lessons: Sequence[Lesson], *, has_dev: bool
-) -> None:
-    for option in options.without_effect([lesson.loss for lesson in lessons]):
-        chosen = " and ".join(
-            f"the {lesson.loss.name} loss, chosen for the shape {lesson.choice.shape.name}" for lesson in lessons
-        )
-        raise OptionsError(
-            f"{option}={getattr(options, option)} is given, but {chosen}, has none; name a loss that has one with "
-            "--loss."
-        )
-    drawn = [lesson for lesson in lessons if lesson.loss.has("deletion_ratio")]
-    if options.deletion_ratio is not None and all(lesson.shape is DENOISING for lesson in drawn):
-        raise OptionsError(
-            f"deletion_ratio={options.deletion_ratio} is given, but {drawn[0].name} holds texts that are damaged "
-            "already; omit it, or give plain texts."
-        )
-    for option, default in (("patience", None), ("restarts", 1)):
-        if (given := getattr(options, option)) != default and not has_dev:
-            raise OptionsError(f"{option}={given} is given, but no dev rows to choose by; give them with --dev.")
-    if kind is BaseKind.STATIC and (options.max_length or base.request.max_length):
-        raise OptionsError(f"max_length is given, but {base.name} is a static model, which reads texts whole; omit it.")
-    if kind is BaseKind.STATIC and options.pooling:
-        raise OptionsError(
-            f"pooling is given, but {base.name} is a static model, whose vectors are always averaged; omit it."
-        )
-    prompted = base.request.query_prompt or base.request.document_prompt
-    if prompted and options.trained_kind in _WITHOUT_PROMPTS:
-        raise OptionsError(f"a prompt is given, but {_WITHOUT_PROMPTS[options.trained_kind]}, without any; omit it.")
-    device = base.request.device or ""
-    if ":" in device and device.split(":")[1] != "0":
-        number = device.split(":")[1]
-        raise OptionsError(
-            f"the device is {device}, but training uses the first GPU it sees; "
-            f"set CUDA_VISIBLE_DEVICES={number} and leave the device out."
-        )

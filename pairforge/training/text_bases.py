@@ -8,7 +8,7 @@ from pairforge.engines.configuration import ModelConfiguration
 from pairforge.engines.sentence_models import model_folder
 
 if TYPE_CHECKING:
-    from pairforge.training.plan import Companions
+    from pairforge.training.companions import Companions
 
 DECODING_ENCODERS = frozenset(
     {

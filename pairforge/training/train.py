@@ -16,10 +16,11 @@ from pairforge.errors import OptionsError
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepContext
 from pairforge.models import ModelKind, ModelSpec
 from pairforge.training.card import write_card
+from pairforge.training.companions import Companions
 from pairforge.training.dev import DEV_SHAPES
 from pairforge.training.losses import TRAINING_SHAPES
 from pairforge.training.options import TrainOptions
-from pairforge.training.plan import Companions, plan_training
+from pairforge.training.plan import plan_training
 from pairforge.training.practice import refuse_torchrun
 from pairforge.training.summary import announce, tell
 from pairforge.training.teaching import with_teachers_vectors

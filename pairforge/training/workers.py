@@ -23,10 +23,11 @@ from pairforge import errors
 from pairforge.errors import ModelError, OptionsError, PairforgeError
 from pairforge.files import read_json, write_json
 from pairforge.models import ModelSpec
+from pairforge.training.companions import Companions
 from pairforge.training.lessons import Lesson
 from pairforge.training.options import TrainOptions
 from pairforge.training.outcome import TrainingOutcome
-from pairforge.training.plan import Companions, TrainingPlan, plan_training
+from pairforge.training.plan import TrainingPlan, plan_training
 
 _FOLDER = "workers"
 _ASKED, _OUTCOME, _STEPS, _FAULT, _OUTPUT = "asked.json", "outcome.json", "steps", "fault.json", "output.txt"

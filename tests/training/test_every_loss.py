@@ -13,11 +13,12 @@ from pairforge.frames import PAIR, SCORED_PAIR, TRIPLET, FrameContract
 from pairforge.model_files import resolve
 from pairforge.models import ModelKind, ModelRequest, ModelSpec
 from pairforge.training.bases import base_kind
+from pairforge.training.companions import Companions
 from pairforge.training.fitting import fit_trainee, load_trainee
 from pairforge.training.kinds import BaseKind, TrainedKind
 from pairforge.training.losses import LOSSES, Loss, losses_of
 from pairforge.training.options import TrainOptions
-from pairforge.training.plan import Companions, plan_training
+from pairforge.training.plan import plan_training
 from pairforge.training.teaching import with_teachers_vectors
 from tests.training.tiny import CORPORA
 

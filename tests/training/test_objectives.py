@@ -14,11 +14,12 @@ from pairforge.errors import FrameError, ModelError, OptionsError
 from pairforge.execution.step import StepContext
 from pairforge.frames import LABELLED_LIST, LABELLED_TEXT, N_TUPLE, SCORED_N_TUPLE, TRIPLET
 from pairforge.models import ModelSpec
+from pairforge.training.companions import Companions
 from pairforge.training.kinds import TrainedKind
 from pairforge.training.losses import LOSSES, Loss, parameter_options
 from pairforge.training.losses.classes import shared_classes
 from pairforge.training.options import TrainOptions
-from pairforge.training.plan import Companions, plan_training
+from pairforge.training.plan import plan_training
 from pairforge.training.teaching import with_teachers_vectors
 from pairforge.training.train import train
 from pairforge.training.unrolling import listed, scored_tuples, unrolled

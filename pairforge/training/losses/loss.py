@@ -15,7 +15,7 @@ from pairforge.frames import FrameContract, training_view
 from pairforge.training.kinds import BaseKind, TrainedKind
 
 if TYPE_CHECKING:
-    from pairforge.training.plan import Companions
+    from pairforge.training.companions import Companions
 
 Ordinals = npt.NDArray[np.int64]
 """Places of rows in a corpus, from 0."""
