@@ -70,7 +70,7 @@ def show_results(step: str, outcome: Outcome) -> None:
         from pairforge.evaluation.results import results_table  # noqa: PLC0415 - only for evaluations
 
         for row in results_table(results):
-            by_task.setdefault(f"{row.pop('Task')}, {row.pop('Rows')} rows", []).append(row)
+            by_task.setdefault(f"{row.pop('Task')}, {row.pop('Items')}", []).append(row)
     for place, (task, rows) in enumerate(by_task.items()):
         typer.echo(f"\n{task}" if place else task)
         table(rows)

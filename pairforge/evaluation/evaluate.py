@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from pairforge.errors import OptionsError, StageError
+from pairforge.evaluation.judged import Judged, judged
 from pairforge.evaluation.pair_tasks import Reading
-from pairforge.evaluation.results import Difference, Evaluation, ModelScores, TaskResults
+from pairforge.evaluation.results import Difference, Evaluation, ModelScores, Score, TaskResults
 from pairforge.evaluation.statistics import Estimate, interval
-from pairforge.evaluation.task import Judgement, Means, Model, Task
+from pairforge.evaluation.task import Judgement, Means, Measured, Task
 from pairforge.evaluation.tasks import KINDS, NAMED, read_task, source_of
 from pairforge.execution.step import Artifact, ModelRole, SeededOptions, Step, StepContext
 from pairforge.files import write_json
-from pairforge.models import ModelKind
+from pairforge.models import Encoder, ModelKind, PairScorer
 from pairforge.steps.pair_scores import HeadOptions
 
 _DECIMALS = 6
 _TASKS = ", ".join([*(f"{kind}:FILE" for kind in KINDS), *NAMED])
+
+Model = Encoder | PairScorer
 
 _ColumnName = Annotated[str | None, Field(min_length=1)]
 
@@ -96,57 +100,64 @@ def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: Step
     for task in tasks:
         for guess in task.guesses:
             within.ledger.note(guess)
-        within.ledger.count("pairs evaluated", task.rows)
+        within.ledger.count(f"{task.items} evaluated", task.rows)
+    every = [one for model in models for one in judged(model, options)]
     return Evaluation(
         confidence=options.confidence,
         bootstrap_samples=options.bootstrap_samples,
         seed=options.seed,
-        tasks=tuple(_results(task, models, options, within) for task in tasks),
+        tasks=tuple(_results(task, every, options, within) for task in tasks),
     )
 
 
-def _results(task: Task, models: Sequence[Model], options: EvaluateOptions, context: StepContext) -> TaskResults:
-    judgements = task.judge(models, Means(options.bootstrap_samples, options.seed, options, context))
+def _results(task: Task, models: Sequence[Judged], options: EvaluateOptions, context: StepContext) -> TaskResults:
+    means = Means(options.bootstrap_samples, options.seed, context)
+    judgements = task.measure([task.predict(model, means) for model in models], means)
     return TaskResults(
         task=task.name,
         source=task.source,
         rows=task.rows,
+        items=task.items,
         measures=task.measures,
         models=tuple(
             ModelScores(
-                model=model.spec.name,
-                identity=model.spec.identity,
+                model=model.name,
+                identity=model.identity,
                 closeness=judgement.closeness,
-                metrics={
-                    name: _rounded(interval(measured.value, measured.draws, options.confidence))
-                    for name, measured in judgement.measured.items()
-                },
+                metrics={name: _score(measured, options.confidence) for name, measured in judgement.measured.items()},
             )
             for model, judgement in zip(models, judgements, strict=True)
         ),
-        differences=tuple(_differences(task, [model.spec.name for model in models], judgements, options.confidence)),
+        differences=tuple(_differences(task, [model.name for model in models], judgements, options.confidence)),
     )
+
+
+def _score(measured: Measured, confidence: float) -> Score:
+    if measured.draws is None:
+        return Score(value=round(measured.value, _DECIMALS))
+    return Score(**_rounded(interval(measured.value, measured.draws, confidence)))
 
 
 def _differences(
     task: Task, names: Sequence[str], judgements: Sequence[Judgement], confidence: float
 ) -> Iterator[Difference]:
-    first = judgements[0]
-    for name, judgement in list(zip(names, judgements, strict=True))[1:]:
+    for (baseline, first), (name, later) in combinations(zip(names, judgements, strict=True), 2):
         for measure in task.measures:
-            ours, theirs = judgement.measured[judgement.metric(measure)], first.measured[first.metric(measure)]
+            ours, theirs = later.measured[later.metric(measure)], first.measured[first.metric(measure)]
+            if ours.draws is None or theirs.draws is None:
+                continue
             estimate = interval(ours.value - theirs.value, ours.draws - theirs.draws, confidence)
             yield Difference(
                 model=name,
-                baseline=names[0],
-                metric=judgement.metric(measure),
-                **asdict(_rounded(estimate)),
+                baseline=baseline,
+                metric=later.metric(measure),
+                **_rounded(estimate),
                 excludes_zero=estimate.excludes_zero,
             )
 
 
-def _rounded(estimate: Estimate) -> Estimate:
-    return Estimate(*(round(number, _DECIMALS) for number in (estimate.value, estimate.low, estimate.high)))
+def _rounded(estimate: Estimate) -> dict[str, float]:
+    return {name: round(number, _DECIMALS) for name, number in asdict(estimate).items()}
 
 
 def _evaluate_to_file(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext) -> Path:

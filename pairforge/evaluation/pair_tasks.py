@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pairforge.agreement import COEFFICIENTS, Array, correlation
+from pairforge.agreement import COEFFICIENTS, correlation
 from pairforge.errors import FrameError
-from pairforge.evaluation.closeness import closeness
+from pairforge.evaluation.judged import Judged, usable
 from pairforge.evaluation.rankings import bootstrap_rankings, rankings
 from pairforge.evaluation.statistics import bootstrap_correlations
-from pairforge.evaluation.task import Judgement, Means, Measured, Model
+from pairforge.evaluation.task import Judgement, Means, Measured
 from pairforge.files import read_frame
 from pairforge.frames import LABELLED_PAIR, SCORED_PAIR, FrameContract, adopt
 
@@ -32,78 +32,75 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class ScoredPairs:
-    """Pairs with people's scores: Spearman's and Pearson's coefficients of each way of closeness with them."""
+class _Pairs:
+    """Judged pairs; what a model predicts is how close it holds each to be, a column for every way of closeness."""
 
     name: str
     source: str
     pairs: pl.DataFrame
     guesses: tuple[str, ...] = ()
 
-    measures = ("spearman", "pearson")
+    items = "pairs"
 
     @property
     def rows(self) -> int:
         """How many pairs there are."""
         return self.pairs.height
 
-    def judge(self, models: Sequence[Model], means: Means) -> list[Judgement]:
+    def predict(self, model: Judged, means: Means) -> pl.DataFrame:
+        """How close the model holds each pair to be, the most usual way first."""
+        found = model.closeness(self.pairs, means.context)
+        return pl.DataFrame(usable(model, found, self.name, means.context))
+
+
+@dataclass(frozen=True)
+class ScoredPairs(_Pairs):
+    """Pairs with people's scores: Spearman's and Pearson's coefficients of each way of closeness with them."""
+
+    measures = ("spearman", "pearson")
+
+    def measure(self, predictions: Sequence[pl.DataFrame], means: Means) -> list[Judgement]:
         """Correlate every way of closeness with gold."""
-        found = [_closeness(model, self, means) for model in models]
         gold = self.pairs["score"].to_numpy()
-        columns = np.stack([column for by_way in found for column in by_way.values()])
+        columns = np.stack([column.to_numpy() for found in predictions for column in found])
         with means.context.progress("resampling", means.samples, "resamples") as advance:
             drawn = bootstrap_correlations(columns, gold, samples=means.samples, seed=means.seed, advance=advance)
         judgements, first = [], 0
-        for by_way in found:
+        for found in predictions:
             measured = {
-                f"{coefficient}_{way}": Measured(correlation(coefficient, column, gold), drawn[coefficient][place])
+                f"{coefficient}_{way}": Measured(
+                    correlation(coefficient, columns[place], gold), drawn[coefficient][place]
+                )
                 for coefficient in COEFFICIENTS
-                for place, (way, column) in enumerate(by_way.items(), start=first)
+                for place, way in enumerate(found.columns, start=first)
             }
-            judgements.append(Judgement(next(iter(by_way)), measured))
-            first += len(by_way)
+            judgements.append(Judgement(found.columns[0], measured))
+            first += found.width
         return judgements
 
 
 @dataclass(frozen=True)
-class LabelledPairs:
+class LabelledPairs(_Pairs):
     """Pairs that are true or not: how well a model's usual way of closeness tells them apart."""
-
-    name: str
-    source: str
-    pairs: pl.DataFrame
-    guesses: tuple[str, ...] = ()
 
     measures = ("average_precision", "auc", "accuracy")
 
-    @property
-    def rows(self) -> int:
-        """How many pairs there are."""
-        return self.pairs.height
-
-    def judge(self, models: Sequence[Model], means: Means) -> list[Judgement]:
+    def measure(self, predictions: Sequence[pl.DataFrame], means: Means) -> list[Judgement]:
         """Rank the pairs by each model, and take its best threshold and .5 for accuracies."""
-        found = [_closeness(model, self, means) for model in models]
-        usual: list[tuple[str, Array]] = [next(iter(by_way.items())) for by_way in found]
-        labels = self.pairs["label"].to_numpy()
-        columns = np.stack([column for _, column in usual])
+        usual = [found.to_series(0) for found in predictions]
+        labels, columns = self.pairs["label"].to_numpy(), np.stack([column.to_numpy() for column in usual])
         with means.context.progress("resampling", means.samples, "resamples") as advance:
             drawn = bootstrap_rankings(columns, labels, samples=means.samples, seed=means.seed, advance=advance)
         return [
             Judgement(
-                way,
+                way.name,
                 {
-                    f"{measure}_{way}": Measured(value, drawn[measure][place])
+                    f"{measure}_{way.name}": Measured(value, drawn[measure][place])
                     for measure, value in rankings(column, labels).items()
                 },
             )
-            for place, (way, column) in enumerate(usual)
+            for place, (way, column) in enumerate(zip(usual, columns, strict=True))
         ]
-
-
-def _closeness(model: Model, task: ScoredPairs | LabelledPairs, means: Means) -> dict[str, Array]:
-    return closeness(model, task.pairs, task=task.name, head=means.head, context=means.context)
 
 
 def read_scored_pairs(name: str, source: str, reading: Reading) -> ScoredPairs | LabelledPairs:

@@ -8,14 +8,28 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pairforge.errors import FileError
-from pairforge.evaluation.statistics import Estimate
+from pairforge.evaluation.task import metric_name
 from pairforge.files import read_json
 
-_ABBREVIATIONS = {"auc": "AUC"}
+_ABBREVIATIONS = {"auc": "AUC", "ndcg": "nDCG", "mrr": "MRR", "map": "MAP", "f1": "F1"}
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Score(_Record):
+    """What was measured, with the interval that holds the truth at the chosen confidence.
+
+    Args:
+        value: On all items.
+        low: Lower end of the interval; None where the task knows no predictions of single items.
+        high: Upper end of the interval; None there too.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
 
 
 class ModelScores(_Record):
@@ -24,28 +38,29 @@ class ModelScores(_Record):
     Args:
         model: The name it was asked for by.
         identity: Digest of everything that decides its output.
-        closeness: How it says first of all that two texts are close ("cosine", "score").
+        closeness: How it says first of all that two texts are close ("cosine", "score"); empty where the task's
+            measures do not depend on it.
         metrics: Metric (`spearman_cosine` …) → value and interval, each in [-1, 1].
     """
 
     model: str
     identity: str
     closeness: str
-    metrics: dict[str, Estimate]
+    metrics: dict[str, Score]
 
     def metric(self, measure: str) -> str:
         """The metric that stands for a measure: that of its first closeness."""
-        return f"{measure}_{self.closeness}"
+        return metric_name(measure, self.closeness)
 
 
 class Difference(_Record):
-    """How far a model is ahead of the first one, on the same resampled rows.
+    """How far a model is ahead of one that stands before it, on the same resampled items.
 
     Args:
         model: The model.
-        baseline: The first model.
-        metric: The metric compared.
-        value: The model's value less the baseline's, on all rows.
+        baseline: The earlier model.
+        metric: The model's metric that is compared.
+        value: The model's value less the baseline's, on all items.
         low: Lower end of the interval.
         high: Upper end of the interval.
         excludes_zero: Whether zero lies outside the interval.
@@ -66,15 +81,18 @@ class TaskResults(_Record):
     Args:
         task: The task as it was named.
         source: Where its rows came from.
-        rows: Pairs evaluated.
+        rows: Items evaluated.
+        items: What an item is, in the plural.
         measures: The measures that a table shows and models are compared by, the most telling first.
         models: Scores by model, in the order given.
-        differences: Every later model against the first, by each of the measures.
+        differences: Every model against each one before it, by each of the measures, the comparisons with the first
+            model before the others; none where no intervals are known.
     """
 
     task: str
     source: str
     rows: int
+    items: str
     measures: tuple[str, ...]
     models: tuple[ModelScores, ...]
     differences: tuple[Difference, ...] = ()
@@ -120,23 +138,29 @@ def results_table(results: Evaluation) -> list[dict[str, str]]:
 
 def _table_row(task: TaskResults, place: int) -> dict[str, str]:
     scores = task.models[place]
-    row = {"Task": task.task, "Rows": f"{task.rows:,}", "Model": scores.model}
-    row |= {_heading(measure): _estimate(scores.metrics[scores.metric(measure)]) for measure in task.measures}
+    row = {"Task": task.task, "Items": f"{task.rows:,} {task.items}", "Model": scores.model}
+    row |= {_heading(measure): _shown(scores.metrics[scores.metric(measure)]) for measure in task.measures}
     compared = f"Against the first ({_heading(task.measures[0])})"
     return row | {compared: _difference(task, place)} if task.differences else row
 
 
 def _heading(measure: str) -> str:
-    return _ABBREVIATIONS.get(measure, measure.replace("_", " ").capitalize())
+    name, at, depth = measure.partition("@")
+    words = [_ABBREVIATIONS.get(word, word) for word in name.split("_")]
+    if words[0].islower():
+        words[0] = words[0].capitalize()
+    return " ".join(words) + at + depth
 
 
-def _estimate(estimate: Estimate) -> str:
-    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
+def _shown(score: Score) -> str:
+    within = "" if score.low is None else f" ({score.low:.4f} to {score.high:.4f})"
+    return f"{score.value:.4f}{within}"
 
 
 def _difference(task: TaskResults, place: int) -> str:
     if place == 0:
         return "–"
+    # By place, for names need not differ; the comparisons with the first model stand first.
     found = task.differences[(place - 1) * len(task.measures)]
     clear = "" if found.excludes_zero else ", unclear"
     return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}{clear})"

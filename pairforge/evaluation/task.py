@@ -1,4 +1,4 @@
-"""What models are judged by, as `evaluate` sees it: any task that measures models on resampled rows."""
+"""What models are judged by, as `evaluate` and `compare` see it: any task that predicts for items and measures that."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pairforge.agreement import Array
-from pairforge.execution.step import StepContext
-from pairforge.models import Encoder, PairScorer
-from pairforge.steps.pair_scores import HeadOptions
+import polars as pl
 
-Model = Encoder | PairScorer
+from pairforge.agreement import Array
+from pairforge.evaluation.judged import Judged
+from pairforge.execution.step import StepContext
 
 
 @dataclass(frozen=True)
@@ -19,15 +18,13 @@ class Means:
     """How models are judged, whatever the task.
 
     Args:
-        samples: Resamples of the rows, the same for all models.
-        seed: Decides the rows of each.
-        head: How a cross-encoder's outputs become a score.
+        samples: Resamples of the items, the same for all models.
+        seed: Decides the items of each, and whatever a task draws.
         context: Caches, ledger and progress.
     """
 
     samples: int
     seed: int
-    head: HeadOptions
     context: StepContext
 
 
@@ -36,12 +33,13 @@ class Measured:
     """One measure of one model.
 
     Args:
-        value: On all rows.
-        draws: On each resample, shape (samples,); NaN where it is not defined there.
+        value: On all items.
+        draws: On each resample, shape (samples,), NaN where it is not defined there; None where the task knows no
+            predictions of single items.
     """
 
     value: float
-    draws: Array
+    draws: Array | None
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,9 @@ class Judgement:
     """Everything that was measured of one model.
 
     Args:
-        closeness: How the model says first of all that two texts are close ("cosine", "score").
-        measured: `measure_closeness` (`spearman_cosine` …) → what was measured.
+        closeness: How the model says first of all that two texts are close ("cosine", "score"); empty where measures
+            do not depend on it.
+        measured: `measure_closeness` (`spearman_cosine` …), or `measure` alone → what was measured.
     """
 
     closeness: str
@@ -58,11 +57,16 @@ class Judgement:
 
     def metric(self, measure: str) -> str:
         """The name of a measure of the model's first closeness."""
-        return f"{measure}_{self.closeness}"
+        return metric_name(measure, self.closeness)
+
+
+def metric_name(measure: str, closeness: str) -> str:
+    """What a measure is called by this closeness."""
+    return f"{measure}_{closeness}" if closeness else measure
 
 
 class Task(Protocol):
-    """Rows to judge models by, read and checked."""
+    """Items to judge models by, read and checked."""
 
     @property
     def name(self) -> str:
@@ -71,12 +75,17 @@ class Task(Protocol):
 
     @property
     def source(self) -> str:
-        """Where its rows came from."""
+        """Where its items came from."""
         ...
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """How many items there are."""
+        ...
+
+    @property
+    def items(self) -> str:
+        """What an item is, in the plural ("pairs", "queries")."""
         ...
 
     @property
@@ -89,10 +98,16 @@ class Task(Protocol):
         """What was guessed in reading them, and what else the user should know of them."""
         ...
 
-    def judge(self, models: Sequence[Model], means: Means) -> list[Judgement]:
-        """Measure each model, in order, all on the same resamples.
+    def predict(self, model: Judged, means: Means) -> pl.DataFrame:
+        """What a model says of each item: one row an item, in the task's order; the columns are the task's own.
+
+        This is what costs; kept as a file it can be measured later beside other models.
 
         Raises:
-            ModelError: a model gives NaN, or tells no rows apart.
+            ModelError: the model gives NaN, tells no items apart, or cannot do what the task asks.
         """
+        ...
+
+    def measure(self, predictions: Sequence[pl.DataFrame], means: Means) -> list[Judgement]:
+        """Measure what each model said, in order, all on the same resamples of the items."""
         ...

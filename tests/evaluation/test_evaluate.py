@@ -76,15 +76,14 @@ def test_a_model_does_not_differ_from_itself(tmp_path: Path) -> None:
         assert not difference.excludes_zero
 
 
-def test_every_later_model_is_compared_with_the_first(tmp_path: Path) -> None:
+def test_every_model_is_compared_with_each_before_it(tmp_path: Path) -> None:
     perfect, reversed_order = np.linspace(0, 1.5, 6), np.linspace(1.5, 0, 6)
     models = [_encoder(ANGLES), _encoder(perfect), _encoder(reversed_order)]
     results = evaluate(models, options=_options(_file(tmp_path)))
     spearman = [found for found in results.tasks[0].differences if found.metric == "spearman_cosine"]
-    for place, difference in enumerate(spearman, start=1):
-        expected = _metric(results, "spearman_cosine", place) - _metric(results, "spearman_cosine")
-        assert difference.value == pytest.approx(expected, abs=2e-6)
-    assert len(spearman) == 2
+    values = [_metric(results, "spearman_cosine", place) for place in range(3)]
+    expected = [values[1] - values[0], values[2] - values[0], values[2] - values[1]]
+    assert [difference.value for difference in spearman] == pytest.approx(expected, abs=2e-6)
     assert spearman[0].value > 0 > spearman[1].value
     assert spearman[1].excludes_zero
 

@@ -10,15 +10,15 @@ from pairforge.evaluation.results import (
     Difference,
     Evaluation,
     ModelScores,
+    Score,
     TaskResults,
     read_results,
     results_table,
 )
-from pairforge.evaluation.statistics import Estimate
 
 
 def _scores(model: str, value: float) -> ModelScores:
-    estimate = Estimate(value, value - 0.01, value + 0.01)
+    estimate = Score(value=value, low=value - 0.01, high=value + 0.01)
     return ModelScores(
         model=model,
         identity="0" * 64,
@@ -52,6 +52,7 @@ def _compared() -> Evaluation:
             task="sts:a.csv",
             source="a.csv",
             rows=1379,
+            items="pairs",
             measures=("spearman", "pearson"),
             models=(_scores("first", 0.8), _scores("better", 0.85), _scores("alike", 0.805)),
             differences=(*_differences("better", 0.05, True), *_differences("alike", 0.005, False)),
@@ -59,12 +60,32 @@ def _compared() -> Evaluation:
     )
 
 
-def test_the_table_has_a_row_for_each_task_and_model() -> None:
-    one = TaskResults(
-        task="stsb", source="hub:x:test", rows=10, measures=("spearman", "pearson"), models=(_scores("only", 0.7),)
+def _alone(*, intervals: bool = True) -> TaskResults:
+    found = _scores("only", 0.7)
+    if not intervals:
+        found = found.model_copy(update={"metrics": {name: Score(value=0.7) for name in found.metrics}})
+    return TaskResults(
+        task="stsb", source="hub:x:test", rows=10, items="pairs", measures=("spearman", "pearson"), models=(found,)
     )
+
+
+def test_a_value_without_an_interval_stands_alone() -> None:
+    assert results_table(_evaluation(_alone(intervals=False)))[0]["Spearman"] == "0.7000"
+
+
+@pytest.mark.parametrize(
+    ("measure", "heading"), [("ndcg@10", "nDCG@10"), ("mrr@10", "MRR@10"), ("auc", "AUC"), ("best_f1", "Best F1")]
+)
+def test_measures_are_headed_by_their_usual_names(measure: str, heading: str) -> None:
+    found = ModelScores(model="m", identity="0", closeness="", metrics={measure: Score(value=0.5)})
+    task = TaskResults(task="t", source="s", rows=3, items="queries", measures=(measure,), models=(found,))
+    assert results_table(_evaluation(task))[0][heading] == "0.5000"
+
+
+def test_the_table_has_a_row_for_each_task_and_model() -> None:
+    one = _alone()
     rows = results_table(_evaluation(one, one))
-    assert [(row["Task"], row["Model"], row["Rows"]) for row in rows] == [("stsb", "only", "10")] * 2
+    assert [(row["Task"], row["Model"], row["Items"]) for row in rows] == [("stsb", "only", "10 pairs")] * 2
     assert rows[0]["Spearman"] == "0.7000 (0.6900 to 0.7100)"
 
 
@@ -73,12 +94,14 @@ def test_each_task_has_the_headings_of_its_own_measures() -> None:
         model="m",
         identity="0" * 64,
         closeness="score",
-        metrics={f"{measure}_score": Estimate(0.5, 0.4, 0.6) for measure in ("average_precision", "auc")},
+        metrics={f"{measure}_score": Score(value=0.5, low=0.4, high=0.6) for measure in ("average_precision", "auc")},
     )
-    task = TaskResults(task="pairs:a", source="a", rows=9, measures=("average_precision", "auc"), models=(ranked,))
+    task = TaskResults(
+        task="pairs:a", source="a", rows=9, items="pairs", measures=("average_precision", "auc"), models=(ranked,)
+    )
     rows = results_table(_evaluation(*_compared().tasks, task))
-    assert list(rows[0]) == ["Task", "Rows", "Model", "Spearman", "Pearson", "Against the first (Spearman)"]
-    assert list(rows[-1]) == ["Task", "Rows", "Model", "Average precision", "AUC"]
+    assert list(rows[0]) == ["Task", "Items", "Model", "Spearman", "Pearson", "Against the first (Spearman)"]
+    assert list(rows[-1]) == ["Task", "Items", "Model", "Average precision", "AUC"]
 
 
 def test_the_table_tells_clear_from_unclear_differences() -> None:
@@ -87,9 +110,7 @@ def test_the_table_tells_clear_from_unclear_differences() -> None:
 
 
 def test_a_single_model_has_no_column_of_differences() -> None:
-    one = TaskResults(
-        task="stsb", source="hub:x:test", rows=10, measures=("spearman", "pearson"), models=(_scores("only", 0.7),)
-    )
+    one = _alone()
     assert "Against the first (Spearman)" not in results_table(_evaluation(one))[0]
 
 

@@ -1,0 +1,211 @@
+"""Models as tasks see them: whatever they are, they say how close texts are, search texts, or give them features."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import polars as pl
+
+from pairforge.agreement import Array
+from pairforge.errors import ModelError
+from pairforge.evaluation.shrinking.forms import Form
+from pairforge.evaluation.shrinking.quantised import Int8Scale, as_seen, unit
+from pairforge.evaluation.sts import pair_similarities
+from pairforge.execution.step import StepContext
+from pairforge.models import Encoder, Floats, ModelSpec, PairScorer, Side, TextPair
+from pairforge.steps.pair_scores import HeadOptions, choose_head, log_odds, pair_scores, positive_output
+
+if TYPE_CHECKING:
+    from pairforge.engines.tables import VectorTable
+
+_CELLS_AT_ONCE = 1 << 24
+RERANKED = 100
+"""Documents of a query that a cross-encoder reads: the first ones of BM25."""
+
+
+@dataclass(frozen=True)
+class ScoreBlock:
+    """How well documents answer some queries.
+
+    Args:
+        first_query: The place of the block's first query among all.
+        scores: Shape (queries of the block, documents); higher is better, -inf for what was not found at all.
+    """
+
+    first_query: int
+    scores: Floats
+
+
+class Judged(Protocol):
+    """A model to be judged, in one form of its vectors."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model, without the form."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What tables call it: the model's name, and the form of its vectors where that is not its own."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Digest of everything that decides what it says."""
+        ...
+
+    def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
+        """By name, how close it holds the two sentences of each pair, shape (rows,); the most usual way first."""
+        ...
+
+    def search(self, queries: Sequence[str], documents: Sequence[str], context: StepContext) -> Iterator[ScoreBlock]:
+        """How well every document answers each query, in blocks of queries that follow each other."""
+        ...
+
+    def features(self, texts: Sequence[str], context: StepContext) -> Floats:
+        """A vector for each text, shape (rows, dimension), for classifiers and clusters.
+
+        Raises:
+            ModelError: it gives single texts no vectors.
+        """
+        ...
+
+
+class JudgedEncoder:
+    """An encoder, whose vectors may be cut and kept in fewer bits.
+
+    Args:
+        encoder: The model.
+        form: The form of its vectors; its own if None.
+    """
+
+    def __init__(self, encoder: Encoder, form: Form | None = None) -> None:
+        self._encoder = encoder
+        self._form = form
+        self.spec = encoder.spec
+        self.name = encoder.spec.name + ("" if form is None else f" @{form.dimension} {form.precision}")
+        self.identity = encoder.spec.identity if form is None else _digest(encoder.spec.identity, form)
+
+    def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
+        """The cosine, the dot product, and the negative Euclidean and Manhattan distances; both on the query side."""
+        texts, rows = [*pairs["sentence1"], *pairs["sentence2"]], pairs.height
+        (table,) = self._tables({Side.QUERY: texts}, context)
+        return pair_similarities(table, range(rows), range(rows, 2 * rows))
+
+    def search(self, queries: Sequence[str], documents: Sequence[str], context: StepContext) -> Iterator[ScoreBlock]:
+        """By the cosine, each text encoded on its own side."""
+        asked, held = self._tables({Side.QUERY: queries, Side.DOCUMENT: documents}, context)
+        targets = unit(held.take(range(len(held))))
+        step = max(1, _CELLS_AT_ONCE // max(1, len(held)))
+        for first in range(0, len(asked), step):
+            block = unit(asked.take(range(first, min(first + step, len(asked)))))
+            yield ScoreBlock(first, block @ targets.T)
+
+    def features(self, texts: Sequence[str], context: StepContext) -> Floats:
+        """Its vectors, on the query side."""
+        (table,) = self._tables({Side.QUERY: texts}, context)
+        return table.take(range(len(table)))
+
+    def _tables(self, texts_by_side: dict[Side, Sequence[str]], context: StepContext) -> list[VectorTable]:
+        from pairforge.engines.tables import VectorTable  # noqa: PLC0415 - the record needs no engine
+        from pairforge.engines.vectors import VectorStore  # noqa: PLC0415 - the record needs no engine
+
+        store = VectorStore(context.cache / "vectors")
+        tables = list(store.tables(self._encoder, texts_by_side, context.progress).values())
+        if self._form is None:
+            return tables
+        cut = [unit(table.take(range(len(table)))[:, : self._form.dimension]) for table in tables]
+        # int8 spans what is kept: the documents where there are any, as an index would.
+        scale = Int8Scale.of(cut[-1])
+        return [VectorTable.of(as_seen(vectors, self._form.precision, scale)) for vectors in cut]
+
+
+class JudgedScorer:
+    """A cross-encoder.
+
+    Args:
+        scorer: The model.
+        options: How its outputs become a score.
+    """
+
+    def __init__(self, scorer: PairScorer, options: HeadOptions) -> None:
+        self._scorer = scorer
+        self._options = options
+        self.spec = scorer.spec
+        self.name, self.identity = scorer.spec.name, scorer.spec.identity
+
+    def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
+        """Its score in [0, 1]."""
+        head = choose_head(self._scorer, self._options)
+        context.ledger.note(f"{self.name}: {head.sentence}")
+        texts = list(zip(pairs["sentence1"], pairs["sentence2"], strict=True))
+        return {"score": pair_scores(self._logits(texts, context), head)}
+
+    def search(self, queries: Sequence[str], documents: Sequence[str], context: StepContext) -> Iterator[ScoreBlock]:
+        """Its log-odds for the documents that BM25 finds first; nothing else is found."""
+        from pairforge.engines.lexical import NO_ROW, LexicalIndex  # noqa: PLC0415 - the record needs no engine
+
+        context.ledger.note(f"{self.name}: reads the first {RERANKED} documents that BM25 finds for each query.")
+        for found in LexicalIndex(documents).nearest(queries, RERANKED, progress=context.progress):
+            at, places = np.nonzero(found.corpus_rows != NO_ROW)
+            rows = found.corpus_rows[at, places]
+            scores = np.full((len(found.corpus_rows), len(documents)), -np.inf, dtype=np.float32)
+            asked = queries[found.first_row : found.first_row + len(scores)]
+            pairs = [(asked[query], documents[row]) for query, row in zip(at.tolist(), rows.tolist(), strict=True)]
+            # Not scores in [0, 1]: those of the best documents may all round to 1.
+            scores[at, rows] = log_odds(self._logits(pairs, context), positive_output(self._scorer, self._options))
+            yield ScoreBlock(found.first_row, scores)
+
+    def features(self, texts: Sequence[str], context: StepContext) -> Floats:
+        """Refused: it gives single texts no vectors."""
+        raise ModelError(
+            f"{self.name}: is a cross-encoder, which reads pairs and gives single texts no vectors; judge it by pairs, "
+            "sts or retrieval."
+        )
+
+    def _logits(self, pairs: Sequence[TextPair], context: StepContext) -> Floats:
+        from pairforge.engines.scores import ScoreStore  # noqa: PLC0415 - the record needs no engine
+
+        return ScoreStore(context.cache / "scores").logits(self._scorer, pairs, context.progress)
+
+
+def judged(model: Encoder | PairScorer, options: HeadOptions, forms: Sequence[Form] = ()) -> list[Judged]:
+    """A model as tasks see it, and once more for each further form of an encoder's vectors.
+
+    Args:
+        model: What is judged.
+        options: How a cross-encoder's outputs become a score.
+        forms: Forms of an encoder's vectors beside its own.
+    """
+    if isinstance(model, PairScorer):
+        return [JudgedScorer(model, options)]
+    return [JudgedEncoder(model), *(JudgedEncoder(model, form) for form in forms)]
+
+
+def usable(model: Judged, found: dict[str, Array], task: str, context: StepContext) -> dict[str, Array]:
+    """The ways of closeness that tell pairs apart; one that does not is left out and noted.
+
+    Args:
+        model: Whose they are.
+        found: Way → numbers, shape (rows,), the most usual way first.
+        task: What the pairs are called.
+        context: Its ledger takes the notes.
+
+    Raises:
+        ModelError: the most usual way gives all pairs the same number.
+    """
+    constant = [name for name, numbers in found.items() if numbers.min() == numbers.max()]
+    usual = next(iter(found))
+    if usual in constant:
+        raise ModelError(f"{model.name}: gives every pair of {task} the same {usual}; it tells no texts apart.")
+    for name in constant:
+        context.ledger.note(f"{model.name}: gives every pair of {task} the same {name} similarity; left out.")
+    return {name: numbers for name, numbers in found.items() if name not in constant}
+
+
+def _digest(identity: str, form: Form) -> str:
+    return hashlib.sha256(f"{identity} {form.dimension} {form.precision}".encode()).hexdigest()
