@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pairforge.cli import cache_commands, doctor_command, recipe_commands
+from pairforge.cli import cache_commands, doctor_command, leaderboard_command, recipe_commands
 from pairforge.cli.failures import run_guarded
 from pairforge.cli.help import Command, Commands
 from pairforge.cli.quiet import quiet_libraries
@@ -84,6 +84,7 @@ def _root(
 
 app.command("run", cls=Command, rich_help_panel="Recipes and caches")(recipe_commands.run)
 app.command("recipes", cls=Command, rich_help_panel="Recipes and caches")(recipe_commands.recipes)
+app.command("leaderboard", cls=Command, rich_help_panel="Recipes and caches")(leaderboard_command.leaderboard)
 app.command("doctor", cls=Command, rich_help_panel="Recipes and caches")(doctor_command.doctor)
 app.add_typer(cache_commands.app, name="cache", rich_help_panel="Recipes and caches")
 

@@ -65,15 +65,21 @@ def show_results(step: str, outcome: Outcome) -> None:
 
         for path in outcome.outputs.values():
             table(shown_rows(read_frame(path)))
-    by_task: dict[str, list[dict[str, str]]] = {}
     for results in _results(step, outcome):
-        from pairforge.evaluation.results import results_table  # noqa: PLC0415 - only for evaluations
+        from pairforge.evaluation.result_tables import results_table  # noqa: PLC0415 - only for evaluations
 
-        for row in results_table(results):
-            by_task.setdefault(f"{row.pop('Task')}, {row.pop('Items')}", []).append(row)
-    for place, (task, rows) in enumerate(by_task.items()):
+        show_by_task(results_table(results))
+
+
+def show_by_task(rows: Iterable[Mapping[str, str]]) -> None:
+    """Rows with the headings Task and Items as a table for each task, on stdout."""
+    by_task: dict[str, list[Mapping[str, str]]] = {}
+    for row in rows:
+        shown = {heading: text for heading, text in row.items() if heading not in ("Task", "Items")}
+        by_task.setdefault(f"{row['Task']}, {row['Items']}", []).append(shown)
+    for place, (task, of_task) in enumerate(by_task.items()):
         typer.echo(f"\n{task}" if place else task)
-        table(rows)
+        table(of_task)
 
 
 def results_json(step: str, outcome: Outcome) -> dict[str, Any]:
@@ -86,8 +92,7 @@ def _results(step: str, outcome: Outcome) -> Iterator[Evaluation]:
         return
     from pairforge.evaluation.results import read_results  # noqa: PLC0415 - only for evaluations
 
-    for path in outcome.outputs.values():
-        yield read_results(path)
+    yield read_results(next(iter(outcome.outputs.values())))
 
 
 def show_plan(planned: Sequence[StagePlan]) -> None:

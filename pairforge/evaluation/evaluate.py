@@ -6,31 +6,39 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from pairforge.errors import OptionsError, StageError
-from pairforge.evaluation.judged import Judged, judged
+from pairforge.evaluation.cost import measure_speed, weights_bytes
+from pairforge.evaluation.judged import Judged, JudgedOptions, Model, judged
+from pairforge.evaluation.leaderboard import LEADERBOARD, add_results
 from pairforge.evaluation.pair_tasks import Reading
-from pairforge.evaluation.results import Difference, Evaluation, ModelScores, Score, TaskResults
+from pairforge.evaluation.result_tables import results_csv, results_markdown
+from pairforge.evaluation.results import (
+    Difference,
+    Evaluation,
+    ModelFacts,
+    ModelScores,
+    Score,
+    TaskResults,
+)
+from pairforge.evaluation.shrinking.forms import Form
 from pairforge.evaluation.statistics import Estimate, interval
 from pairforge.evaluation.task import Judgement, Means, Measured, Task
 from pairforge.evaluation.tasks import KINDS, NAMED, read_task, source_of
 from pairforge.execution.step import Artifact, ModelRole, SeededOptions, Step, StepContext
 from pairforge.files import write_json
-from pairforge.models import Encoder, ModelKind, PairScorer
-from pairforge.steps.pair_scores import HeadOptions
+from pairforge.models import ModelKind
 
 _DECIMALS = 6
 _TASKS = ", ".join([*(f"{kind}:FILE" for kind in KINDS), *NAMED])
 
-Model = Encoder | PairScorer
-
 _ColumnName = Annotated[str | None, Field(min_length=1)]
 
 
-class EvaluateOptions(SeededOptions, HeadOptions):
+class EvaluateOptions(SeededOptions, JudgedOptions):
     """What to evaluate on, and how sure to be."""
 
     task: Annotated[
@@ -42,6 +50,18 @@ class EvaluateOptions(SeededOptions, HeadOptions):
         int, Field(ge=100, le=1_000_000, description="Resamples of the rows behind each interval.")
     ] = 10_000
     confidence: Annotated[float, Field(gt=0, lt=1, description="Share of the resamples an interval holds.")] = 0.95
+    latency: Annotated[
+        bool, Field(description="Also time each model on this machine: one query, and passages a second.")
+    ] = False
+    also: Annotated[
+        tuple[Literal["markdown", "csv"], ...],
+        Field(description="Also write the table as Markdown, or every value as a row of a CSV file."),
+    ] = ()
+    leaderboard: Annotated[
+        str | None,
+        Field(min_length=1, description="JSON lines file to which the results are added; leaderboard.jsonl beside the "
+                                        "output if not given."),
+    ] = None  # fmt: skip
     score_scale: Annotated[
         float | None, Field(gt=0, description="Score that means 'the same'; 5 is guessed for scores above 1, up to 5.")
     ] = None
@@ -106,6 +126,7 @@ def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: Step
         confidence=options.confidence,
         bootstrap_samples=options.bootstrap_samples,
         seed=options.seed,
+        models=tuple(_facts(every, options)),
         tasks=tuple(_results(task, every, options, within) for task in tasks),
     )
 
@@ -130,6 +151,24 @@ def _results(task: Task, models: Sequence[Judged], options: EvaluateOptions, con
         ),
         differences=tuple(_differences(task, [model.name for model in models], judgements, options.confidence)),
     )
+
+
+def _facts(models: Sequence[Judged], options: EvaluateOptions) -> Iterator[ModelFacts]:
+    loaded = {model.spec.identity: model.model for model in models} if options.latency else {}
+    speeds = {identity: measure_speed(model) for identity, model in loaded.items()}
+    for model in models:
+        speed, form = speeds.get(model.spec.identity), model.form
+        yield ModelFacts(
+            model=model.name,
+            identity=model.identity,
+            weights_bytes=weights_bytes(model.spec.path),
+            **({} if form is None else _form_facts(form)),
+            **({} if speed is None else asdict(speed)),
+        )
+
+
+def _form_facts(form: Form) -> dict[str, Any]:
+    return {"dimension": form.dimension, "precision": form.precision, "vector_bytes": form.bytes}
 
 
 def _score(measured: Measured, confidence: float) -> Score:
@@ -160,12 +199,30 @@ def _rounded(estimate: Estimate) -> dict[str, float]:
     return {name: round(number, _DECIMALS) for name, number in asdict(estimate).items()}
 
 
-def _evaluate_to_file(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext) -> Path:
+def _evaluate_to_files(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext) -> dict[str, Path]:
     if context.workspace is None:
         raise StageError("evaluate writes its results in a stage's workspace; call evaluate() for them outside one.")
-    path = context.workspace / "results.json"
-    write_json(evaluate(models, options=options, context=context).to_json(), path)
-    return path
+    results = evaluate(models, options=options, context=context)
+    paths = {name: context.workspace / f"{name}{output.suffix}" for name, output in _outputs(options).items()}
+    write_json(results.to_json(), paths["results"])
+    if "table" in paths:
+        paths["table"].write_text(results_markdown(results), encoding="utf-8")
+    if "scores" in paths:
+        paths["scores"].write_text(results_csv(results), encoding="utf-8")
+    if options.leaderboard is not None or context.output is not None:
+        beside = (context.output or Path()).parent / LEADERBOARD
+        add_results(results, beside if options.leaderboard is None else Path(options.leaderboard).expanduser())
+    return paths
+
+
+def _outputs(options: EvaluateOptions) -> dict[str, Artifact]:
+    """The results; with `also`, a table in Markdown, and scores as CSV."""
+    outputs = {"results": Artifact(".json")}
+    if "markdown" in options.also:
+        outputs["table"] = Artifact(".md")
+    if "csv" in options.also:
+        outputs["scores"] = Artifact(".csv")
+    return outputs
 
 
 def _task_files(options: EvaluateOptions) -> list[str]:
@@ -174,10 +231,10 @@ def _task_files(options: EvaluateOptions) -> list[str]:
 
 STEP = Step(
     name="evaluate",
-    run=_evaluate_to_file,
+    run=_evaluate_to_files,
     options=EvaluateOptions,
     inputs={},
-    outputs=lambda options: {"results": Artifact(".json")},
+    outputs=_outputs,
     models={
         "models": ModelRole(
             help="Encoders and cross-encoders to judge; later ones are compared with the first.",
@@ -188,6 +245,6 @@ STEP = Step(
         )
     },
     suffix="results",
-    version=2,
+    version=3,
     files_in_options=_task_files,
 )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from pairforge.agreement import Array
-from pairforge.errors import ModelError
-from pairforge.evaluation.shrinking.forms import Form
-from pairforge.evaluation.shrinking.quantised import Int8Scale, as_seen, unit
+from pairforge.errors import ModelError, OptionsError
+from pairforge.evaluation.shrinking.forms import AS_IT_IS, Form, forms_of
+from pairforge.evaluation.shrinking.quantised import Int8Scale, Precision, as_seen, unit
 from pairforge.evaluation.sts import pair_similarities
 from pairforge.execution.step import StepContext
 from pairforge.models import Encoder, Floats, ModelSpec, PairScorer, Side, TextPair
@@ -25,6 +26,21 @@ if TYPE_CHECKING:
 _CELLS_AT_ONCE = 1 << 24
 RERANKED = 100
 """Documents of a query that a cross-encoder reads: the first ones of BM25."""
+
+
+Model = Encoder | PairScorer
+
+
+class JudgedOptions(HeadOptions):
+    """In which forms models are judged."""
+
+    dims: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...],
+        Field(description="Also judge encoders by the first so many numbers of their vectors (Matryoshka)."),
+    ] = ()
+    precision: Annotated[
+        tuple[Precision, ...], Field(description="Also judge encoders by vectors whose numbers are kept so.")
+    ] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +74,16 @@ class Judged(Protocol):
         """Digest of everything that decides what it says."""
         ...
 
+    @property
+    def model(self) -> Model:
+        """What was loaded."""
+        ...
+
+    @property
+    def form(self) -> Form | None:
+        """The form of its vectors; None for a model that gives texts no vectors."""
+        ...
+
     def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
         """By name, how close it holds the two sentences of each pair, shape (rows,); the most usual way first."""
         ...
@@ -79,16 +105,21 @@ class JudgedEncoder:
     """An encoder, whose vectors may be cut and kept in fewer bits.
 
     Args:
-        encoder: The model.
+        model: The encoder.
         form: The form of its vectors; its own if None.
     """
 
-    def __init__(self, encoder: Encoder, form: Form | None = None) -> None:
-        self._encoder = encoder
+    def __init__(self, model: Encoder, form: Form | None = None) -> None:
+        self.model = model
         self._form = form
-        self.spec = encoder.spec
-        self.name = encoder.spec.name + ("" if form is None else f" @{form.dimension} {form.precision}")
-        self.identity = encoder.spec.identity if form is None else _digest(encoder.spec.identity, form)
+        self.spec = model.spec
+        self.name = self.spec.name + ("" if form is None else f" @{form.dimension} {form.precision}")
+        self.identity = self.spec.identity if form is None else _digest(self.spec.identity, form)
+
+    @property
+    def form(self) -> Form:
+        """The form of its vectors."""
+        return self._form or Form(AS_IT_IS, self.model.dimension, "float32")
 
     def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
         """The cosine, the dot product, and the negative Euclidean and Manhattan distances; both on the query side."""
@@ -115,7 +146,7 @@ class JudgedEncoder:
         from pairforge.engines.vectors import VectorStore  # noqa: PLC0415 - the record needs no engine
 
         store = VectorStore(context.cache / "vectors")
-        tables = list(store.tables(self._encoder, texts_by_side, context.progress).values())
+        tables = list(store.tables(self.model, texts_by_side, context.progress).values())
         if self._form is None:
             return tables
         cut = [unit(table.take(range(len(table)))[:, : self._form.dimension]) for table in tables]
@@ -128,19 +159,21 @@ class JudgedScorer:
     """A cross-encoder.
 
     Args:
-        scorer: The model.
+        model: The cross-encoder.
         options: How its outputs become a score.
     """
 
-    def __init__(self, scorer: PairScorer, options: HeadOptions) -> None:
-        self._scorer = scorer
+    form = None
+
+    def __init__(self, model: PairScorer, options: HeadOptions) -> None:
+        self.model = model
         self._options = options
-        self.spec = scorer.spec
-        self.name, self.identity = scorer.spec.name, scorer.spec.identity
+        self.spec = model.spec
+        self.name, self.identity = model.spec.name, model.spec.identity
 
     def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
         """Its score in [0, 1]."""
-        head = choose_head(self._scorer, self._options)
+        head = choose_head(self.model, self._options)
         context.ledger.note(f"{self.name}: {head.sentence}")
         texts = list(zip(pairs["sentence1"], pairs["sentence2"], strict=True))
         return {"score": pair_scores(self._logits(texts, context), head)}
@@ -157,7 +190,7 @@ class JudgedScorer:
             asked = queries[found.first_row : found.first_row + len(scores)]
             pairs = [(asked[query], documents[row]) for query, row in zip(at.tolist(), rows.tolist(), strict=True)]
             # Not scores in [0, 1]: those of the best documents may all round to 1.
-            scores[at, rows] = log_odds(self._logits(pairs, context), positive_output(self._scorer, self._options))
+            scores[at, rows] = log_odds(self._logits(pairs, context), positive_output(self.model, self._options))
             yield ScoreBlock(found.first_row, scores)
 
     def features(self, texts: Sequence[str], context: StepContext) -> Floats:
@@ -170,20 +203,27 @@ class JudgedScorer:
     def _logits(self, pairs: Sequence[TextPair], context: StepContext) -> Floats:
         from pairforge.engines.scores import ScoreStore  # noqa: PLC0415 - the record needs no engine
 
-        return ScoreStore(context.cache / "scores").logits(self._scorer, pairs, context.progress)
+        return ScoreStore(context.cache / "scores").logits(self.model, pairs, context.progress)
 
 
-def judged(model: Encoder | PairScorer, options: HeadOptions, forms: Sequence[Form] = ()) -> list[Judged]:
-    """A model as tasks see it, and once more for each further form of an encoder's vectors.
+def judged(model: Model, options: JudgedOptions) -> list[Judged]:
+    """A model as tasks see it, and once more for each further form of an encoder's vectors that is asked for.
 
-    Args:
-        model: What is judged.
-        options: How a cross-encoder's outputs become a score.
-        forms: Forms of an encoder's vectors beside its own.
+    Raises:
+        OptionsError: an encoder's vectors are shorter than they are to be cut to.
     """
     if isinstance(model, PairScorer):
         return [JudgedScorer(model, options)]
-    return [JudgedEncoder(model), *(JudgedEncoder(model, form) for form in forms)]
+    if not options.dims and not options.precision:
+        return [JudgedEncoder(model)]
+    dimensions, precisions = options.dims or (model.dimension,), options.precision or ("float32",)
+    if max(dimensions) > model.dimension:
+        raise OptionsError(
+            f"dims {max(dimensions)} is given, but the vectors of {model.spec.name} have {model.dimension} numbers; "
+            "lower it."
+        )
+    forms = list(forms_of(AS_IT_IS, model.dimension, dimensions, precisions, rescoring=False))
+    return [JudgedEncoder(model), *(JudgedEncoder(model, form) for form in forms[1:])]
 
 
 def usable(model: Judged, found: dict[str, Array], task: str, context: StepContext) -> dict[str, Array]:

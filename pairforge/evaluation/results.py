@@ -1,4 +1,4 @@
-"""What an evaluation found: models of its JSON file, and the table that a terminal shows."""
+"""What an evaluation found: the records of its JSON file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pairforge.errors import FileError
 from pairforge.evaluation.task import metric_name
 from pairforge.files import read_json
-
-_ABBREVIATIONS = {"auc": "AUC", "ndcg": "nDCG", "mrr": "MRR", "map": "MAP", "f1": "F1"}
 
 
 class _Record(BaseModel):
@@ -98,6 +96,30 @@ class TaskResults(_Record):
     differences: tuple[Difference, ...] = ()
 
 
+class ModelFacts(_Record):
+    """What a model costs.
+
+    Args:
+        model: What tables call it: its name, and the form of its vectors where that is not its own.
+        identity: Digest of everything that decides its output.
+        dimension: Numbers of a text's vector; None for a model that gives none.
+        precision: How each is kept.
+        vector_bytes: Bytes of a text's vector.
+        weights_bytes: Bytes of its weights' files; None where it has none.
+        query_milliseconds: Median time of one short query on this machine; None where it was not measured.
+        texts_per_second: Passages of 100 words that it reads in a second; None where it was not measured.
+    """
+
+    model: str
+    identity: str
+    dimension: int | None = None
+    precision: str | None = None
+    vector_bytes: int | None = None
+    weights_bytes: int | None = None
+    query_milliseconds: float | None = None
+    texts_per_second: float | None = None
+
+
 class Evaluation(_Record):
     """Everything one evaluation found; numbers are rounded to six decimals.
 
@@ -105,12 +127,14 @@ class Evaluation(_Record):
         confidence: Share of the resamples that each interval holds.
         bootstrap_samples: Resamples drawn.
         seed: Seed of the resamples.
+        models: What each model costs, in the order of every task's.
         tasks: Results by task, in the order given.
     """
 
     confidence: float
     bootstrap_samples: int
     seed: int
+    models: tuple[ModelFacts, ...]
     tasks: tuple[TaskResults, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -129,38 +153,3 @@ def read_results(path: Path) -> Evaluation:
         return Evaluation.model_validate(value)
     except ValidationError:
         raise FileError(f"{path}: holds no results of an evaluation; make it anew with pairforge evaluate.") from None
-
-
-def results_table(results: Evaluation) -> list[dict[str, str]]:
-    """One row a task and model: heading → text; the last column stands only where models are compared."""
-    return [_table_row(task, place) for task in results.tasks for place in range(len(task.models))]
-
-
-def _table_row(task: TaskResults, place: int) -> dict[str, str]:
-    scores = task.models[place]
-    row = {"Task": task.task, "Items": f"{task.rows:,} {task.items}", "Model": scores.model}
-    row |= {_heading(measure): _shown(scores.metrics[scores.metric(measure)]) for measure in task.measures}
-    compared = f"Against the first ({_heading(task.measures[0])})"
-    return row | {compared: _difference(task, place)} if task.differences else row
-
-
-def _heading(measure: str) -> str:
-    name, at, depth = measure.partition("@")
-    words = [_ABBREVIATIONS.get(word, word) for word in name.split("_")]
-    if words[0].islower():
-        words[0] = words[0].capitalize()
-    return " ".join(words) + at + depth
-
-
-def _shown(score: Score) -> str:
-    within = "" if score.low is None else f" ({score.low:.4f} to {score.high:.4f})"
-    return f"{score.value:.4f}{within}"
-
-
-def _difference(task: TaskResults, place: int) -> str:
-    if place == 0:
-        return "–"
-    # By place, for names need not differ; the comparisons with the first model stand first.
-    found = task.differences[(place - 1) * len(task.measures)]
-    clear = "" if found.excludes_zero else ", unclear"
-    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}{clear})"

@@ -14,6 +14,7 @@ from scipy import stats
 
 from pairforge.errors import FrameError, ModelError, OptionsError, StageError
 from pairforge.evaluation.evaluate import STEP, EvaluateOptions, evaluate
+from pairforge.evaluation.leaderboard import read_leaderboard
 from pairforge.evaluation.results import Evaluation, read_results
 from pairforge.execution.step import StepContext
 from pairforge.models import Floats, ModelKind, ModelRequest, Side
@@ -224,8 +225,59 @@ def test_the_step_writes_a_results_file_that_reads_back(tmp_path: Path) -> None:
     context = StepContext(cache=tmp_path / "cache", workspace=tmp_path)
     options = _options(_file(tmp_path))
     written = STEP.run(models=(_encoder(ANGLES),), options=options, context=context)
-    assert isinstance(written, Path)
-    assert read_results(written) == evaluate([_encoder(ANGLES)], options=options)
+    assert list(written) == ["results"]
+    assert read_results(written["results"]) == evaluate([_encoder(ANGLES)], options=options)
+
+
+def test_the_step_also_writes_a_table_and_scores_and_adds_to_the_leaderboard(tmp_path: Path) -> None:
+    output = tmp_path / "out" / "scores.json"
+    context = StepContext(cache=tmp_path / "cache", workspace=tmp_path, output=output)
+    options = _options(_file(tmp_path), also=("markdown", "csv"))
+    written = STEP.run(models=(_encoder(ANGLES),), options=options, context=context)
+    assert list(written) == list(STEP.outputs(options)) == ["results", "table", "scores"]
+    assert written["table"].read_text().startswith(f"**{options.task[0]}**, 6 pairs\n")
+    assert len(written["scores"].read_text().splitlines()) == 1 + 8
+    (entry,) = read_leaderboard([tmp_path / "out"])
+    assert entry.scores == read_results(written["results"]).tasks[0].models[0]
+
+
+def test_an_encoder_is_also_judged_by_fewer_numbers_and_bits(tmp_path: Path) -> None:
+    task, encoder = _overlapping(tmp_path), LetterEncoder(dimension=32)
+    results = evaluate([encoder], options=_options(task, dims=(32, 26), precision=("float32", "binary")))
+    assert [facts.model for facts in results.models] == [
+        "table", "table @32 binary", "table @26 float32", "table @26 binary",
+    ]  # fmt: skip
+    assert [(facts.dimension, facts.vector_bytes) for facts in results.models] == [
+        (32, 128),
+        (32, 4),
+        (26, 104),
+        (26, 4),
+    ]
+    assert len({facts.identity for facts in results.models}) == 4
+    rows = pl.read_parquet(task.removeprefix("sts:"))
+    first, second = (encoder.encode(rows[name].to_list(), Side.QUERY)[:, :26] for name in ("sentence1", "sentence2"))
+    signs = [np.where(vectors > 0, 1, -1) for vectors in (first, second)]
+    for place, (left, right) in ((2, (first, second)), (3, signs)):
+        cosines = (left * right).sum(1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)
+        assert _metric(results, "pearson_cosine", place) == pytest.approx(
+            stats.pearsonr(cosines, rows["score"])[0], abs=2e-6
+        )
+
+
+def test_more_numbers_than_a_vector_has_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="dims 99 is given, but the vectors of table have 32 numbers"):
+        evaluate([LetterEncoder()], options=_options(_file(tmp_path), dims=(99,)))
+
+
+def test_models_are_timed_if_asked(tmp_path: Path) -> None:
+    results = evaluate([LetterEncoder(), OverlapScorer()], options=_options(_overlapping(tmp_path), latency=True))
+    for facts in results.models:
+        assert facts.query_milliseconds is not None
+        assert facts.query_milliseconds > 0
+        assert facts.texts_per_second is not None
+        assert facts.texts_per_second > 0
+    untimed = evaluate([LetterEncoder()], options=_options(_overlapping(tmp_path)))
+    assert untimed.models[0].query_milliseconds is None
 
 
 def test_the_step_needs_a_workspace_to_write_in(tmp_path: Path) -> None:

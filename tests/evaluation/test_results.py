@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
 import pytest
 
 from pairforge.errors import FileError
+from pairforge.evaluation.result_tables import results_csv, results_markdown, results_table
 from pairforge.evaluation.results import (
     Difference,
     Evaluation,
+    ModelFacts,
     ModelScores,
     Score,
     TaskResults,
     read_results,
-    results_table,
 )
 
 
@@ -43,7 +46,8 @@ def _differences(model: str, value: float, excludes_zero: bool) -> tuple[Differe
 
 
 def _evaluation(*tasks: TaskResults) -> Evaluation:
-    return Evaluation(confidence=0.95, bootstrap_samples=100, seed=42, tasks=tasks)
+    models = tuple(ModelFacts(model=scores.model, identity=scores.identity) for scores in tasks[0].models)
+    return Evaluation(confidence=0.95, bootstrap_samples=100, seed=42, models=models, tasks=tasks)
 
 
 def _compared() -> Evaluation:
@@ -126,3 +130,32 @@ def test_a_file_of_something_else_is_named(tmp_path: Path, content: str) -> None
     path.write_text(content)
     with pytest.raises(FileError, match="holds no results of an evaluation"):
         read_results(path)
+
+
+def test_what_a_model_costs_stands_beside_what_it_is_worth() -> None:
+    facts = ModelFacts(
+        model="only", identity="0", dimension=64, precision="binary", vector_bytes=8, weights_bytes=90_868_376
+    )
+    row = results_table(_evaluation(_alone()).model_copy(update={"models": (facts,)}))[0]
+    assert (row["Numbers"], row["Bytes a vector"], row["Weights, MB"]) == ("64", "8", "90.9")
+    assert "ms a query" not in row
+
+
+def test_the_table_is_written_as_markdown() -> None:
+    written = results_markdown(_compared()).splitlines()
+    assert written[:3] == [
+        "**sts:a.csv**, 1,379 pairs",
+        "",
+        "| Model | Spearman | Pearson | Against the first (Spearman) |",
+    ]
+    assert written[5].startswith("| better | 0.8500 (0.8400 to 0.8600) | ")
+    assert written[-1] == "In brackets: 95% bootstrap intervals, 100 resamples."
+
+
+def test_every_value_is_a_row_of_csv() -> None:
+    rows = list(csv.DictReader(io.StringIO(results_csv(_compared()))))
+    assert [(row["model"], row["metric"]) for row in rows[:2]] == [
+        ("first", "spearman_cosine"),
+        ("first", "pearson_cosine"),
+    ]
+    assert (len(rows), rows[2]["value"], rows[2]["low"]) == (6, "0.85", "0.84")

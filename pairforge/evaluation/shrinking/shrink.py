@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from pairforge.errors import ModelError, OptionsError
+from pairforge.evaluation.cost import weights_bytes
 from pairforge.evaluation.shrinking.forms import AS_IT_IS, Form, forms_of
 from pairforge.evaluation.shrinking.quality import Judge, Retrieval, ScoredPairs, Sides
 from pairforge.evaluation.shrinking.quantised import PRECISIONS, Precision
@@ -176,7 +177,7 @@ def _of_model(name: str, encoder: Encoder, judge: Judge, options: ShrinkOptions,
         for form in forms:
             predictions.append(judge.predictions(Sides.of(vectors[0], vectors[1], form)))
             advance(1)
-    return _Compared(forms, np.stack(predictions), _weights_bytes(encoder))
+    return _Compared(forms, np.stack(predictions), weights_bytes(encoder.spec.path) or 0)
 
 
 def _halves(full: int) -> list[int]:
@@ -184,12 +185,6 @@ def _halves(full: int) -> list[int]:
     while sizes[-1] // 2 >= _SMALLEST_HALF:
         sizes.append(sizes[-1] // 2)
     return sizes
-
-
-def _weights_bytes(encoder: Encoder) -> int:
-    folder = encoder.spec.path
-    files = [] if folder is None else [*folder.rglob("*.safetensors"), *folder.rglob("*.bin")]
-    return sum(file.stat().st_size for file in files)
 
 
 def _static(
@@ -224,7 +219,7 @@ def _sizes(compared: Sequence[_Compared], judge: Judge, options: ShrinkOptions) 
     draws = judge.draws(predictions, options.bootstrap_samples, options.seed)
     rows = []
     forms = [(form, one.weights_bytes) for one in compared for form in one.forms]
-    for (form, weights_bytes), value, drawn in zip(forms, values, draws, strict=True):
+    for (form, weights), value, drawn in zip(forms, values, draws, strict=True):
         difference = interval(value - values[0], drawn - draws[0], options.confidence)
         rows.append(
             {
@@ -233,7 +228,7 @@ def _sizes(compared: Sequence[_Compared], judge: Judge, options: ShrinkOptions) 
                 "precision": form.precision,
                 "rescored": form.rescored,
                 "bytes": form.bytes,
-                "weights_bytes": weights_bytes,
+                "weights_bytes": weights,
                 "quality": value,
                 "share": value / values[0] if values[0] else float("nan"),
                 "difference": difference.value,
