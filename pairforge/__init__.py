@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from pairforge.steps.merge_silver import merge_silver as merge_silver
     from pairforge.steps.mine_negatives import MineNegativesOptions as MineNegativesOptions
     from pairforge.steps.mine_negatives import mine_negatives as mine_negatives
+    from pairforge.steps.pair_judged import PairJudgedOptions as PairJudgedOptions
+    from pairforge.steps.pair_judged import pair_judged as pair_judged
     from pairforge.steps.pair_texts import PairTextsOptions as PairTextsOptions
     from pairforge.steps.pair_texts import pair_texts as pair_texts
     from pairforge.steps.propose_pairs import ProposePairsOptions as ProposePairsOptions
@@ -107,6 +109,7 @@ _HOMES = {
     "pairforge.steps.decontaminate": ("DecontaminateOptions", "decontaminate"),
     "pairforge.steps.mine_negatives": ("MineNegativesOptions", "mine_negatives"),
     "pairforge.steps.sweep_negatives": ("SweepNegativesOptions", "sweep_negatives"),
+    "pairforge.steps.pair_judged": ("PairJudgedOptions", "pair_judged"),
     "pairforge.steps.pair_texts": ("PairTextsOptions", "pair_texts"),
     "pairforge.steps.distil_scores": ("DistilScoresOptions", "distil_scores"),
     "pairforge.steps.generate_negatives": ("GenerateNegativesOptions", "generate_negatives"),
@@ -161,6 +164,7 @@ __all__ = [
     "ModelRequest",
     "ModelSpec",
     "OptionsError",
+    "PairJudgedOptions",
     "PairScorer",
     "PairTextsOptions",
     "PairforgeError",
@@ -199,6 +203,7 @@ __all__ = [
     "merge",
     "merge_silver",
     "mine_negatives",
+    "pair_judged",
     "pair_texts",
     "propose_pairs",
     "read_frame",

@@ -39,6 +39,9 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
             "pairforge.steps.add_noise", "Set a damaged form beside each text, to be trained with TSDAE."
         ),
         "pair-texts": Entry("pairforge.steps.pair_texts", "Make pairs of plain texts, without labels."),
+        "pair-judged": Entry(
+            "pairforge.steps.pair_judged", "Pair queries with the documents that are judged relevant to them."
+        ),
         "mine-negatives": Entry("pairforge.steps.mine_negatives", "Give each pair texts that are near but no answer."),
         "generate-negatives": Entry(
             "pairforge.steps.generate_negatives", "Let a language model write hard negatives, and verify each."

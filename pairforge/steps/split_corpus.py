@@ -1,7 +1,7 @@
 """Cut a corpus into sides that share no text, so that what is judged on one was never seen on another.
 
 Rows that share a text hang together, and with them all that hang together with these; such a group goes to one side as
-a whole.
+a whole. Rows of the same entity or source do so too, where a column names it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ class SplitCorpusOptions(SeededOptions):
 
     dev: Annotated[float, Field(ge=0, lt=1, description="Share of the rows for dev; 0 makes no such side.")] = 0.1
     test: Annotated[float, Field(ge=0, lt=1, description="Share of the rows for test; 0 makes no such side.")] = 0.0
+    group_column: Annotated[
+        str | None,
+        Field(min_length=1, description="Column whose equal values stay on one side too (an entity, a source)."),
+    ] = None
 
     @model_validator(mode="after")
     def _leave_something_to_train(self) -> SplitCorpusOptions:
@@ -53,9 +57,9 @@ def split_corpus(
 ) -> dict[str, pl.DataFrame]:
     """Cut a corpus into train, dev and, if wanted, test, of which no two share a text.
 
-    Texts are equal if they are after normalisation; the empty text ties nothing together. Groups of rows that share
-    texts are gone through in random order, and each goes to the first side that has room for all of it; what fits
-    nowhere is train's. So a giant group is trained on, and the other sides come as near to their share as groups allow.
+    Texts are equal if they are after normalisation; the empty text ties nothing together. With a group column its equal
+    values tie rows together as well, null none. Groups of rows that are tied together are gone through in random order,
+    and each goes to the first side that has room for all of it; what fits nowhere is train's. So a giant group is trained on, and the other sides come as near to their share as groups allow.
 
     Args:
         corpus: A corpus of any shape; all columns travel, rows keep their order.
@@ -66,11 +70,11 @@ def split_corpus(
         Side → rows: "train", "dev" and, if its share is above 0, "test".
 
     Raises:
-        FrameError: the columns fit no shape, or no group is small enough for a side.
+        FrameError: the columns fit no shape, the group column is missing, or no group is small enough for a side.
     """
     ledger = (context or StepContext()).ledger
     texts = normalised_texts(corpus, "corpus")
-    groups = connected_rows(texts["row"].to_numpy(), _numbered(texts["text"]), corpus.height)
+    groups = connected_rows(*_ties(corpus, texts, options.group_column), corpus.height)
     firsts, sizes = np.unique(groups, return_counts=True)
     ledger.count("groups of rows that share texts", len(sizes))
     ledger.count("rows in the largest group", int(sizes.max(initial=0)))
@@ -81,6 +85,21 @@ def split_corpus(
     sides = {side: corpus.filter(side_of_row == side) for side in ("train", *wanted)}
     _check_sides({side: rows.height for side, rows in sides.items()}, wanted, sizes, ledger)
     return sides
+
+
+def _ties(corpus: pl.DataFrame, texts: pl.DataFrame, group_column: str | None) -> tuple[Rows, Rows]:
+    """Ordinals of rows, and the number of what each shares with others: a text or a group."""
+    rows, ties = texts["row"].to_numpy(), _numbered(texts["text"])
+    if group_column is None:
+        return rows, ties
+    if group_column not in corpus.columns:
+        raise FrameError(
+            f"corpus: column '{group_column}' is missing (found: {', '.join(corpus.columns)}). Name another with "
+            "--group-column."
+        )
+    named = corpus.select(pl.int_range(pl.len()).alias("row"), pl.col(group_column).alias("group")).drop_nulls()
+    groups = _numbered(named["group"]) + int(ties.max(initial=-1)) + 1
+    return np.concatenate([rows, named["row"].to_numpy()]), np.concatenate([ties, groups])
 
 
 def _sides(sizes: Sequence[int], wanted: Mapping[str, int]) -> Iterator[str]:

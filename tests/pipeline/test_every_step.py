@@ -164,6 +164,14 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
         {"encoder": (model,)},
     ),
     "decontaminate": lambda folder, model: Trial(frames={"corpus": PAIRS, "against": PAIRS.head(3)}),
+    "pair-judged": lambda folder, model: Trial(
+        {},
+        {
+            "qrels": pl.DataFrame({"query_id": ["a", "b"], "doc_id": ["1", "2"], "relevance": [1, 2]}),
+            "queries": pl.DataFrame({"query_id": ["a", "b"], "text": ["one?", "two?"]}),
+            "corpus": pl.DataFrame({"doc_id": ["1", "2"], "text": ["it is one", "they are two"]}),
+        },
+    ),
     "split-corpus": lambda folder, model: Trial({"dev": 0.2, "test": 0.2}, {"corpus": PAIRS}),
     "propose-pairs": lambda folder, model: Trial(
         {"by": "bm25+semantic", "top_k": 2}, {"gold": SCORED, "texts": TEXTS}, {"encoder": (model,)}

@@ -110,3 +110,24 @@ def test_real_pairs_are_cut_as_wanted(shared_data: Path) -> None:
     corpus = pl.read_parquet(shared_data / "stsb" / "train.parquet")
     sides = split_corpus(corpus, options=SplitCorpusOptions(dev=0.1, test=0.1))
     assert [rows.height for rows in sides.values()] == [4599, 575, 575]
+
+
+@given(pairs=_pairs, groups=st.integers(2, 8), seed=st.integers(0, 100))
+def test_rows_of_one_group_stay_on_one_side(pairs: list[tuple[int, int]], groups: int, seed: int) -> None:
+    corpus = _frame([(row, row) for row in range(len(pairs))]).with_columns(
+        entity=pl.Series([first % groups for first, _ in pairs])
+    )
+    try:
+        sides = split_corpus(corpus, options=SplitCorpusOptions(dev=0.4, group_column="entity", seed=seed))
+    except FrameError as error:
+        assert "would get none" in str(error)  # noqa: PT017 - a group may be larger than a side
+        return
+    assert not set(sides["train"]["entity"]) & set(sides["dev"]["entity"])
+    assert sum(rows.height for rows in sides.values()) == corpus.height
+
+
+def test_rows_without_a_group_are_tied_by_nothing_and_a_missing_column_is_named() -> None:
+    corpus = _frame([(row, row) for row in range(20)]).with_columns(entity=pl.lit(None, dtype=pl.String))
+    assert split_corpus(corpus, options=SplitCorpusOptions(dev=0.5, group_column="entity"))["dev"].height == 10
+    with pytest.raises(FrameError, match="column 'source' is missing"):
+        split_corpus(corpus, options=SplitCorpusOptions(group_column="source"))
