@@ -24,6 +24,7 @@ from pairforge.evaluation.results import (
     Score,
     TaskResults,
 )
+from pairforge.evaluation.retrieval.options import RetrievalOptions
 from pairforge.evaluation.shrinking.forms import Form
 from pairforge.evaluation.statistics import Estimate, interval
 from pairforge.evaluation.task import Judgement, Means, Measured, Task
@@ -33,18 +34,19 @@ from pairforge.files import write_json
 from pairforge.models import ModelKind
 
 _DECIMALS = 6
-_TASKS = ", ".join([*(f"{kind}:FILE" for kind in KINDS), *NAMED])
+_TASKS = ", ".join([*(f"{name}:{kind.source}" for name, kind in KINDS.items()), *NAMED])
 
 _ColumnName = Annotated[str | None, Field(min_length=1)]
 
 
-class EvaluateOptions(SeededOptions, JudgedOptions):
+class EvaluateOptions(SeededOptions, RetrievalOptions, JudgedOptions):
     """What to evaluate on, and how sure to be."""
 
     task: Annotated[
         tuple[str, ...],
         Field(min_length=1, description="What to judge by: sts:FILE (scored pairs), pairs:FILE (labelled or scored "
-                                        "pairs), or stsb (STSb's test split, from the hub)."),
+                                        "pairs), retrieval:DIR (corpus, queries and qrels, as BEIR lays them out), or "
+                                        "stsb (STSb's test split, from the hub)."),
     ]  # fmt: skip
     bootstrap_samples: Annotated[
         int, Field(ge=100, le=1_000_000, description="Resamples of the rows behind each interval.")
@@ -89,19 +91,21 @@ class EvaluateOptions(SeededOptions, JudgedOptions):
             "score": self.score_column,
             "label": self.label_column,
         }
-        return Reading({column: name for column, name in named.items() if name is not None}, self.score_scale)
+        return Reading({column: name for column, name in named.items() if name is not None}, self.score_scale, self)
 
 
 def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext | None = None) -> Evaluation:
     """Measure how well each model agrees with people on each task.
 
-    On scored pairs: Pearson's and Spearman's coefficients of its similarities with the scores (Spearman's of the cosine
-    is the figure commonly reported for STS). On labelled pairs: average precision, area under the ROC curve, and
-    accuracy at the best threshold (chosen on the same pairs) and at .5. An encoder's similarities are the cosine, the
-    dot product, and the negative Euclidean and Manhattan distances of the vectors as the model gives them, both
-    sentences of a pair encoded alike, on the query side; labelled pairs are judged by the cosine alone. A
-    cross-encoder's is its score. Each measure comes with a bootstrap percentile interval over the rows; all models meet
-    the same resamples, so that every later model's difference to the first is paired.
+    By retrieval: nDCG, MRR, MAP, recall and precision at each `cutoff` of the documents ranked for each query, equal to
+    trec_eval's, ties included; a cross-encoder reads the documents that BM25 finds first. On scored pairs: Pearson's
+    and Spearman's coefficients of its similarities with the scores (Spearman's of the cosine is the figure commonly
+    reported for STS). On labelled pairs: average precision, area under the ROC curve, and accuracy at the best
+    threshold (chosen on the same pairs) and at .5. An encoder's similarities are the cosine, the dot product, and the
+    negative Euclidean and Manhattan distances of the vectors as the model gives them, both sentences of a pair encoded
+    alike, on the query side; labelled pairs and retrieval are judged by the cosine alone. A cross-encoder's is its
+    score. Each measure comes with a bootstrap percentile interval over the pairs or queries; all models meet the same
+    resamples, so that the difference between any two is paired.
 
     Args:
         models: One or more models.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ from pairforge.agreement import COEFFICIENTS, correlation
 from pairforge.errors import FrameError
 from pairforge.evaluation.judged import Judged, usable
 from pairforge.evaluation.rankings import bootstrap_rankings, rankings
+from pairforge.evaluation.retrieval.options import RetrievalOptions
 from pairforge.evaluation.statistics import bootstrap_correlations
 from pairforge.evaluation.task import Judgement, Means, Measured
 from pairforge.files import read_frame
@@ -25,10 +26,12 @@ class Reading:
     Args:
         columns: Contract column → the file's own name, where one is given.
         score_scale: The score that means "the same"; guessed if None.
+        retrieval: How a folder of corpus, queries and qrels is read and judged.
     """
 
     columns: Mapping[str, str]
     score_scale: float | None
+    retrieval: RetrievalOptions = field(default_factory=RetrievalOptions)
 
 
 @dataclass(frozen=True)

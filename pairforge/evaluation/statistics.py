@@ -74,6 +74,28 @@ def bootstrap_correlations(
     return draws
 
 
+def bootstrap_means(
+    values: npt.ArrayLike, *, samples: int, seed: int, advance: Callable[[int], None] = lambda done: None
+) -> Array:
+    """Means of several columns of values on the same resampled rows, so that they can be paired.
+
+    Args:
+        values: A number of each row (a query's nDCG, say), shape (columns, rows), all finite.
+        samples: Resamples drawn.
+        seed: Decides the rows of every resample.
+        advance: Told after each block how many resamples it held.
+
+    Returns:
+        Shape (columns, samples).
+    """
+    columns = np.atleast_2d(_array(values))
+    draws = np.empty((len(columns), samples))
+    for start, counts in resampled_counts(columns.shape[1], samples, seed):
+        draws[:, start : start + counts.shape[1]] = columns @ counts / len(counts)
+        advance(counts.shape[1])
+    return draws
+
+
 def interval(value: float, draws: Array, confidence: float = 0.95) -> Estimate:
     """The percentile interval of resampled values; undefined (NaN) draws are left out.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pairforge.errors import FileError
 from pairforge.evaluation.pair_tasks import Reading, read_pairs, read_scored_pairs
+from pairforge.evaluation.retrieval.task import read_retrieval
 from pairforge.evaluation.task import Task
 
 
@@ -17,15 +18,22 @@ class TaskKind:
     Args:
         holds: What its file holds, for help and errors.
         read: Reads one, from its name, its source and how that is to be read.
+        source: What stands behind the colon.
     """
 
     holds: str
     read: Callable[[str, str, Reading], Task]
+    source: str = "FILE"
+
+
+def _read_retrieval(name: str, source: str, reading: Reading) -> Task:
+    return read_retrieval(name, source, reading.retrieval)
 
 
 KINDS: Mapping[str, TaskKind] = {
     "sts": TaskKind("scored pairs", read_scored_pairs),
     "pairs": TaskKind("labelled or scored pairs", read_pairs),
+    "retrieval": TaskKind("corpus, queries and qrels", _read_retrieval, "DIR"),
 }
 """What stands before the colon of a task's name → its kind."""
 
@@ -52,6 +60,6 @@ def read_task(name: str, reading: Reading) -> Task:
     except FileError as error:
         if name not in NAMED:
             raise
-        raise FileError(
-            f"{error} {KINDS[kind].holds.capitalize()} of your own can take its place: {kind}:FILE instead of {name}."
-        ) from error
+        own = f"{kind}:{KINDS[kind].source}"
+        holds = KINDS[kind].holds.capitalize()
+        raise FileError(f"{error} {holds} of your own can take its place: {own} instead of {name}.") from error

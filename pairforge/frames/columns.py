@@ -56,6 +56,7 @@ class Column:
         numbered: Whether it stands for one or more numbered columns.
         required: Whether a frame without it is refused.
         nullable: Whether some rows may have none.
+        has_flag: Whether the user may name another column to be read as it.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Column:
     numbered: bool = False
     required: bool = True
     nullable: bool = False
+    has_flag: bool = True
 
     def names_in(self, columns: Sequence[str]) -> list[str]:
         """The frame columns that stand for this one, in order."""
@@ -228,7 +230,7 @@ def _flat(series: pl.Series) -> pl.Series:
 def _mend(column: Column) -> str:
     if column.kind is ColumnKind.LABEL and column.maximum == 2:
         return f"Turn it into 0, 1 and 2 by convert-nli --to labelled, or name another column with {column.option}."
-    return f"Name another column with {column.option}."
+    return f"Name another column with {column.option}." if column.has_flag else "Rename the file's columns."
 
 
 def _mend_range(column: Column, lowest: float) -> str:

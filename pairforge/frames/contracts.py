@@ -94,5 +94,9 @@ class FrameContract:
         if column.required and not column.names_in(columns):
             raise FrameError(
                 f"{place}: column '{column.shown_name}' is missing (found: {', '.join(columns)}). "
-                + (f"Name it with {column.option}." if not column.numbered else "Rename the file's columns.")
+                + (
+                    "Rename the file's columns."
+                    if column.numbered or not column.has_flag
+                    else f"Name it with {column.option}."
+                )
             )

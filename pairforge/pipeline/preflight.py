@@ -35,8 +35,13 @@ def check_files(made: Draft, written: Mapping[Path, str], faults: Faults) -> Non
             if reference_in(source) is None and not _is_unfilled(source):
                 _check_source(made, role, source, given=given, written=written, faults=faults)
     for source in made.files_in_options:
-        if reference_in(source) is None and not _is_unfilled(source):
+        # What a folder has to hold, the step knows that asks for it.
+        if reference_in(source) is None and not _is_unfilled(source) and not _is_folder(source):
             _check_exists(made.place, source, faults)
+
+
+def _is_folder(source: str) -> bool:
+    return not is_hub(source) and Path(source).expanduser().is_dir()
 
 
 def _is_unfilled(text: str) -> bool:

@@ -210,7 +210,7 @@ def test_a_faulty_file_stops_before_any_text_is_encoded(tmp_path: Path) -> None:
     [
         ({"task": ()}, "at least 1"),
         ({"task": ("sick:x.csv",)}, "there is no task 'sick:x.csv'"),
-        ({"task": ("sts:",)}, "there is no task 'sts:': give sts:FILE, pairs:FILE, stsb"),
+        ({"task": ("sts:",)}, "there is no task 'sts:': give sts:FILE, pairs:FILE, retrieval:DIR, stsb"),
         ({"task": ("sts:a.csv", "sts:a.csv")}, "given twice"),
         ({"task": ("stsb",), "confidence": 1}, "confidence"),
         ({"task": ("stsb",), "bootstrap_samples": 5}, "bootstrap_samples"),

@@ -12,6 +12,7 @@ from pairforge.evaluation import statistics
 from pairforge.evaluation.statistics import (
     Estimate,
     bootstrap_correlations,
+    bootstrap_means,
     interval,
     paired_bootstrap,
     paired_means,
@@ -33,6 +34,17 @@ def test_each_resample_is_correlated_as_if_its_rows_were_written_out(
             continue
         for name, reference in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
             assert draws[name][0, place] == pytest.approx(reference(scores[rows], gold[rows])[0], abs=1e-9)
+
+
+def test_each_mean_is_that_of_the_resampled_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=(3, 20))
+    drawn = np.random.default_rng(7).integers(20, size=(50, 20))
+    told: list[int] = []
+    whole = bootstrap_means(values, samples=50, seed=7, advance=told.append)
+    assert whole == pytest.approx(values[:, drawn].mean(axis=2))
+    monkeypatch.setattr(statistics, "_BLOCK_CELLS", 20 * 7)
+    assert bootstrap_means(values, samples=50, seed=7) == pytest.approx(whole)
+    assert sum(told) == 50
 
 
 def test_columns_meet_the_same_resamples() -> None:

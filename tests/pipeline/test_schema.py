@@ -181,6 +181,14 @@ def test_a_wrong_stage_is_one_clear_fault(table: str, fault: str) -> None:
     assert any(fault in line for line in faults(f"[stages.s]\n{table}"))
 
 
+def test_a_folder_that_an_option_names_may_hold_files_of_several_formats(tmp_path: Path) -> None:
+    Path("task").mkdir()
+    PAIRS.write_ndjson("task/corpus.jsonl")
+    PAIRS.write_csv("task/qrels.tsv")
+    found = faults('[stages.s]\nstep = "evaluate"\nmodels = "stage:x"\ntask = "retrieval:task"')
+    assert found == ["stages.s: there is no stage 'x'; there is none."]
+
+
 @pytest.mark.parametrize(
     ("table", "fault"),
     [
