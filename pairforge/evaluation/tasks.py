@@ -33,7 +33,7 @@ def _read_retrieval(name: str, source: str, reading: Reading) -> Task:
 KINDS: Mapping[str, TaskKind] = {
     "sts": TaskKind("scored pairs", read_scored_pairs),
     "pairs": TaskKind("labelled or scored pairs", read_pairs),
-    "retrieval": TaskKind("corpus, queries and qrels", _read_retrieval, "DIR"),
+    "retrieval": TaskKind("a folder of corpus, queries and qrels, or a file of pairs", _read_retrieval, "DIR"),
 }
 """What stands before the colon of a task's name → its kind."""
 

@@ -59,7 +59,8 @@ def split_corpus(
 
     Texts are equal if they are after normalisation; the empty text ties nothing together. With a group column its equal
     values tie rows together as well, null none. Groups of rows that are tied together are gone through in random order,
-    and each goes to the first side that has room for all of it; what fits nowhere is train's. So a giant group is trained on, and the other sides come as near to their share as groups allow.
+    and each goes to the first side that has room for all of it; what fits nowhere is train's. So a giant group is
+    trained on, and the other sides come as near to their share as groups allow.
 
     Args:
         corpus: A corpus of any shape; all columns travel, rows keep their order.

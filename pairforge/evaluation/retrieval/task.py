@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,11 +13,13 @@ import polars as pl
 from pairforge.errors import ModelError
 from pairforge.evaluation.judged import Judged, ScoreBlock
 from pairforge.evaluation.retrieval.measures import Relevance, RetrievalMeasures, measure_names
+from pairforge.evaluation.retrieval.of_pairs import read_pairs_as_retrieval_set
 from pairforge.evaluation.retrieval.options import RetrievalOptions
 from pairforge.evaluation.retrieval.ranking import NOT_FOUND
 from pairforge.evaluation.retrieval.reading import RetrievalSet, read_retrieval_set
 from pairforge.evaluation.statistics import bootstrap_means
 from pairforge.evaluation.task import Judgement, Means, Measured
+from pairforge.files.sources import is_hub
 from pairforge.models import Floats
 
 _USUAL = 10
@@ -119,10 +122,12 @@ class Retrieval:
         )
 
 
-def read_retrieval(name: str, folder: str, options: RetrievalOptions) -> Retrieval:
-    """A retrieval task from its folder.
+def read_retrieval(name: str, source: str, options: RetrievalOptions) -> Retrieval:
+    """A retrieval task from its folder, or from a file of pairs.
 
     Raises:
-        FileError, FrameError: as `read_retrieval_set`.
+        FileError, FrameError: as `read_retrieval_set` and `read_pairs_as_retrieval_set`.
     """
-    return Retrieval(name, folder, read_retrieval_set(folder, options), options.cutoff)
+    of_pairs = is_hub(source) or Path(source).expanduser().is_file()
+    found = read_pairs_as_retrieval_set(source) if of_pairs else read_retrieval_set(source, options)
+    return Retrieval(name, source, found, options.cutoff)
