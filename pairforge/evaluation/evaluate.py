@@ -230,7 +230,7 @@ def _outputs(options: EvaluateOptions) -> dict[str, Artifact]:
 
 
 def _task_files(options: EvaluateOptions) -> list[str]:
-    return [source for task in options.task if (source := source_of(task))]
+    return [source for task in options.task if (source := source_of(task))] + list(options.documents)
 
 
 STEP = Step(

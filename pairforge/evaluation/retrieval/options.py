@@ -33,6 +33,11 @@ class RetrievalOptions(StepOptions):
         ),
     ] = None
 
+    documents: Annotated[
+        tuple[str, ...],
+        Field(description="For retrieval:FILE, more texts among which positives are sought (column text or positive)."),
+    ] = ()
+
     @field_validator("cutoff")
     @classmethod
     def _sorted(cls, cutoffs: tuple[int, ...]) -> tuple[int, ...]:

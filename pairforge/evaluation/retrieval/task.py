@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pairforge.errors import ModelError
+from pairforge.errors import ModelError, OptionsError
 from pairforge.evaluation.judged import Judged, ScoreBlock
 from pairforge.evaluation.retrieval.measures import Relevance, RetrievalMeasures, measure_names
 from pairforge.evaluation.retrieval.of_pairs import read_pairs_as_retrieval_set
@@ -126,8 +126,14 @@ def read_retrieval(name: str, source: str, options: RetrievalOptions) -> Retriev
     """A retrieval task from its folder, or from a file of pairs.
 
     Raises:
+        OptionsError: more documents are given for a folder.
         FileError, FrameError: as `read_retrieval_set` and `read_pairs_as_retrieval_set`.
     """
     of_pairs = is_hub(source) or Path(source).expanduser().is_file()
-    found = read_pairs_as_retrieval_set(source) if of_pairs else read_retrieval_set(source, options)
+    if options.documents and not of_pairs:
+        raise OptionsError(
+            f"{name}: documents is given ({options.documents[0]}), but the folder has a corpus of its own. Leave it "
+            "out."
+        )
+    found = read_pairs_as_retrieval_set(source, options.documents) if of_pairs else read_retrieval_set(source, options)
     return Retrieval(name, source, found, options.cutoff)

@@ -5,7 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pairforge.errors import FrameError
+from pairforge.errors import FrameError, OptionsError
+from pairforge.evaluation.evaluate import STEP as EVALUATE
 from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
 from pairforge.evaluation.retrieval.of_pairs import read_pairs_as_retrieval_set
 from tests.fakes import LetterEncoder, TableEncoder
@@ -59,3 +60,16 @@ def test_a_text_that_is_no_answer_to_itself_is_left_out_of_its_own_ranking(tmp_p
 def test_a_file_without_pairs_is_named(tmp_path: Path) -> None:
     with pytest.raises(FrameError, match=r"texts\.parquet.*'positive'"):
         read_pairs_as_retrieval_set(_written(tmp_path, pl.DataFrame({"anchor": ["a"]}), "texts.parquet"))
+
+
+def test_positives_may_be_sought_among_more_texts(tmp_path: Path) -> None:
+    pairs, more = _written(tmp_path, PAIRS), _written(tmp_path, pl.DataFrame({"text": ["else", "now"]}), "more.parquet")
+    found = read_pairs_as_retrieval_set(pairs, [more])
+    assert found.documents["text"].to_list() == ["there", "now", "nobody", "near", "here", "else"]
+    assert EVALUATE.files_in_options(EvaluateOptions(task=(f"retrieval:{pairs}",), documents=(more,))) == [pairs, more]
+
+
+def test_more_documents_for_a_folder_are_refused(tmp_path: Path) -> None:
+    options = EvaluateOptions(task=(f"retrieval:{tmp_path}",), documents=("more.parquet",))
+    with pytest.raises(OptionsError, match="the folder has a corpus of its own"):
+        evaluate([LetterEncoder()], options=options)
