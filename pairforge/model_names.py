@@ -62,7 +62,8 @@ def check_method(request: ModelRequest, kind: ModelKind, method: str, rest: str)
     name = request.name
     if kind in (ModelKind.SCORER, ModelKind.WEIGHTS):
         wanted = "a cross-encoder" if kind is ModelKind.SCORER else "a model folder with weights of its own"
-        raise ModelError(f"{name}: {wanted} is wanted, but this name stands for no such one. Name one.")
+        mend = f"Name {rest} itself" if kind is ModelKind.WEIGHTS and method in POOLINGS else "Name one"
+        raise ModelError(f"{name}: {wanted} is wanted, but this name stands for no such one. {mend}.")
     if kind is ModelKind.ENCODER and method in LEXICAL:
         raise ModelError(
             f"{name}: compares texts by their words and gives them no vectors of fixed size, but an encoder is wanted. "

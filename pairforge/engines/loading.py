@@ -77,7 +77,10 @@ def load_matcher(spec: ModelSpec) -> TextMatcher:
         from pairforge.engines.late_interaction import LateInteractionMatcher  # noqa: PLC0415 - each engine loads with its first use
 
         return LateInteractionMatcher(spec, configuration)
-    raise ModelError(f"{spec.name}: is neither a sparse encoder nor a late-interaction model, one of which is wanted.")
+    raise ModelError(
+        f"{spec.name}: is neither a sparse encoder nor a late-interaction model; one of these, bm25 or tfidf is "
+        "wanted. Name one."
+    )
 
 
 def own_kind(spec: ModelSpec) -> ModelKind:

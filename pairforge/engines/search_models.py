@@ -10,6 +10,7 @@ import numpy as np
 
 from pairforge.engines.sentence_models import limit_length, load_as, model_folder, quiet
 from pairforge.engines.token_lengths import token_counts
+from pairforge.errors import ModelError
 from pairforge.models import ModelSpec, Side
 from pairforge.progress import Progress, silent
 
@@ -33,7 +34,7 @@ class SearchModel:
         """The library's model, on the device of the request.
 
         Raises:
-            ModelError: it cannot be loaded, or knows no limit to its texts where one is asked for.
+            ModelError: it cannot be loaded, or a length is asked for where it knows no limit or reads no texts as long.
         """
         import torch  # noqa: PLC0415 - loaded when it is used
 
@@ -41,6 +42,7 @@ class SearchModel:
         with quiet():
             model = load_as(self._class(), model_folder(spec), spec, self._wanted, {"dtype": request.dtype})
         if request.max_length is not None:
+            _refuse_too_long(model, spec, request.max_length)
             limit_length(model, spec, request.max_length)
             _limit_sides(model, request.max_length)
         return model.to(dtype=getattr(torch, request.dtype)).eval()
@@ -70,6 +72,13 @@ class SearchModel:
     def _lengths(self, texts: Sequence[str]) -> Any:
         tokenizer = getattr(self.model[0], "tokenizer", None)
         return token_counts(tokenizer, texts, None)
+
+
+def _refuse_too_long(model: Any, spec: ModelSpec, max_length: int) -> None:
+    config = getattr(getattr(model, "transformers_model", None), "config", None)
+    positions = getattr(config, "max_position_embeddings", None) or max_length
+    if max_length > positions:
+        raise ModelError(f"{spec.name}: reads up to {positions} tokens, but --max-length is {max_length}. Lower it.")
 
 
 def _limit_sides(model: Any, max_length: int) -> None:

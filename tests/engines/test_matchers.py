@@ -101,6 +101,33 @@ def test_texts_are_read_up_to_the_length_asked_for(save: object, tmp_path: Path)
 
 
 @pytest.mark.parametrize("save", SAVED)
+def test_a_length_beyond_the_models_is_refused(save: object, tmp_path: Path) -> None:
+    matcher = _matcher(save(tmp_path / "model"), max_length=25)  # type: ignore[operator]
+    with pytest.raises(ModelError, match="reads up to 24 tokens, but --max-length is 25"):
+        matcher.index(["a cat"])
+
+
+def test_queries_that_are_looked_up_and_documents_that_are_encoded(tmp_path: Path) -> None:
+    import torch
+    from sentence_transformers import SparseEncoder
+    from sentence_transformers.base.modules import Router
+    from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding
+
+    splade = SparseEncoder(str(save_sparse_encoder(tmp_path / "splade")), device="cpu")
+    table = SparseStaticEmbedding(tokenizer=splade.tokenizer, frozen=True)
+    table.weight.data += torch.arange(table.weight.numel()) / 10
+    router = Router.for_query_document(query_modules=[table], document_modules=list(splade.children()))
+    folder = tmp_path / "inference-free"
+    SparseEncoder(modules=[router], device="cpu").save_pretrained(str(folder), create_model_card=False)
+    model = SparseEncoder(str(folder), device="cpu")
+    asked = model.encode_query(QUERIES, convert_to_sparse_tensor=False)
+    wanted = model.similarity(asked, model.encode_document(DOCUMENTS, convert_to_sparse_tensor=False))
+    np.testing.assert_allclose(_matcher(folder).index(DOCUMENTS).scores(QUERIES), wanted, rtol=1e-4, atol=1e-4)
+    short = _matcher(folder, max_length=6).index(["a cat sat on the mat", "a cat sat on a dog"]).scores(["cat"])
+    np.testing.assert_allclose(short[:, 0], short[:, 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("save", SAVED)
 def test_other_precisions_give_float32_scores_near_the_same(save: object, tmp_path: Path) -> None:
     folder = save(tmp_path / "model")  # type: ignore[operator]
     full, half = (_matcher(folder, dtype=dtype).index(DOCUMENTS).scores(QUERIES) for dtype in ("float32", "bfloat16"))

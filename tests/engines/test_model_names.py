@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,21 @@ def test_word_vectors_and_pooled_models_serve_steps_that_want_an_encoder(
         assert isinstance(encoder, Encoder)
         mined = mine_negatives(pairs, encoder=encoder, options=options, context=StepContext(cache=tmp_path))
         assert mined["negative_1"].to_list() == ["the dog", "a cat"]
+
+
+def test_what_goes_by_words_needs_no_torch(vectors: Path, transformer_model: Path) -> None:
+    code = f"""
+import sys
+from pairforge.engines.loading import load
+from pairforge.model_files import resolve
+from pairforge.models import ModelKind, ModelRequest, Side
+for name in ("bm25", "tfidf"):
+    index = load(resolve(ModelRequest(name=name), ModelKind.JUDGED)).index(["a cat", "a dog"])
+    assert index.scores(["cat"])[0, 0] > 0
+encoder = load(resolve(ModelRequest(name="words:{vectors}"), ModelKind.JUDGED))
+assert encoder.encode(["a dog"], Side.QUERY).tolist() == [[0, 1]]
+load(resolve(ModelRequest(name="cls:{transformer_model}"), ModelKind.JUDGED))
+loaded = {{"torch", "transformers", "sentence_transformers"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
