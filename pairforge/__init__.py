@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pairforge.models import ModelRequest as ModelRequest
     from pairforge.models import ModelSpec as ModelSpec
     from pairforge.models import PairScorer as PairScorer
+    from pairforge.models import TextMatcher as TextMatcher
     from pairforge.pipeline.augment import augment as augment
     from pairforge.pipeline.augment_options import AugmentOptions as AugmentOptions
     from pairforge.pipeline.runner import StageReport
@@ -101,7 +102,7 @@ _HOMES = {
     "pairforge.execution.step": ("StepContext",),
     "pairforge.files": ("read_frame", "write_frame"),
     "pairforge.generators": ("GeneratorRequest", "TextGenerator"),
-    "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec", "PairScorer"),
+    "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec", "PairScorer", "TextMatcher"),
     "pairforge.steps.add_noise": ("AddNoiseOptions", "add_noise"),
     "pairforge.pipeline.augment": ("augment",),
     "pairforge.pipeline.augment_options": ("AugmentOptions",),
@@ -179,6 +180,7 @@ __all__ = [
     "Stopped",
     "SweepNegativesOptions",
     "TextGenerator",
+    "TextMatcher",
     "TrainOptions",
     "add_noise",
     "augment",
@@ -199,6 +201,7 @@ __all__ = [
     "label_margins",
     "load_encoder",
     "load_generator",
+    "load_matcher",
     "load_scorer",
     "merge",
     "merge_silver",
@@ -262,6 +265,23 @@ def load_generator(model: str | GeneratorRequest) -> TextGenerator:
     from pairforge.generators import GeneratorRequest  # noqa: PLC0415 - loaded when it is used
 
     return load(find_generator(GeneratorRequest(name=model) if isinstance(model, str) else model))
+
+
+def load_matcher(model: str | ModelRequest) -> TextMatcher:
+    """Find and load what compares texts without a dense vector for each: to be judged beside encoders.
+
+    Args:
+        model: `bm25`, `tfidf`, a sparse encoder or a late-interaction model; see `find_model` for where it is looked
+            for.
+
+    Raises:
+        ModelError: it cannot be found, or is none of these.
+    """
+    from pairforge.engines.loading import load_matcher as load  # noqa: PLC0415 - loaded when it is used
+    from pairforge.model_files import resolve  # noqa: PLC0415 - loaded when it is used
+    from pairforge.models import ModelKind  # noqa: PLC0415 - loaded when it is used
+
+    return load(resolve(_request(model), ModelKind.MATCHER))
 
 
 def load_scorer(model: str | ModelRequest) -> PairScorer:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from pairforge.errors import OptionsError
 from pairforge.generator_engines import ENGINES, INSTRUCTED, Engine, engine_in, uses
-from pairforge.models import ModelKind, ModelRequest, ModelSpec
+from pairforge.models import ModelKind, ModelRequest, ModelSpec, Source
 
 Schema = Mapping[str, Any]
 """A JSON schema that an answer has to fit."""
@@ -157,7 +157,7 @@ class GeneratorSpec(BaseModel):
     request: GeneratorRequest
     digest: str
     path: Path | None = None
-    source: Literal["folder", "hub cache", "embedded", "hub", "server"] = "folder"
+    source: Source = "folder"
     base_url: str | None = None
 
     @property

@@ -1,6 +1,7 @@
 """Find a model's files and say what they are, without loading them.
 
-A name is looked for in turn as a local folder, in the hub's cache, among the embedded copies, and on the hub.
+A name is looked for in turn as a local folder, in the hub's cache, among the embedded copies, and on the hub. A name
+that says a method (`model_names.py`) is one unless a model's folder has that very name.
 """
 
 from __future__ import annotations
@@ -16,6 +17,16 @@ from typing import Literal
 
 from pairforge.errors import FileError, MissingExtraError, ModelError
 from pairforge.files import digest_path
+from pairforge.generators import digest_of
+from pairforge.model_names import (
+    LEXICAL,
+    WORD_VECTORS,
+    check_method,
+    lexical_spec,
+    near_names,
+    split_name,
+    word_vectors_spec,
+)
 from pairforge.models import DEFAULT_ENCODER, ModelKind, ModelRequest, ModelSpec
 
 _Source = Literal["folder", "hub cache", "embedded", "hub"]
@@ -28,7 +39,7 @@ _OWNERS = {
     ModelKind.ENCODER: "sentence-transformers",
     ModelKind.WEIGHTS: "sentence-transformers",
     ModelKind.SCORER: "cross-encoder",
-    ModelKind.ENCODER_OR_SCORER: "sentence-transformers",
+    ModelKind.JUDGED: "sentence-transformers",
 }
 """Where the hub keeps sentence-transformers' own models of a kind."""
 
@@ -52,13 +63,29 @@ def resolve(request: ModelRequest, kind: ModelKind, *, cache: Path | None = None
         cache: The cache folder that remembers the digests of its files; the user's if not given.
 
     Raises:
-        ModelError: it is nowhere, is no model, or has pickled weights only.
+        ModelError: it is nowhere, is no model, cannot be used so by its name, or has pickled weights only.
         MissingExtraError: it would be the embedded model, which is not installed, and nothing else can be reached.
     """
+    named = split_name(request.name)
+    if named and kind is not ModelKind.GENERATOR and not _is_model(Path(request.name).expanduser()):
+        return _by_method(request, kind, *named, cache)
     found = _find(request, kind) or _download(request, kind)
     _refuse_pickles(found.folder, request.name)
     digest = digest_folder(found.folder, cache)
     return ModelSpec(request=request, kind=kind, digest=digest, path=found.folder, source=found.source)
+
+
+def _by_method(request: ModelRequest, kind: ModelKind, method: str, rest: str, cache: Path | None) -> ModelSpec:
+    check_method(request, kind, method, rest)
+    if method in LEXICAL:
+        return lexical_spec(request, kind, method)
+    if method == WORD_VECTORS:
+        return word_vectors_spec(request, kind, Path(rest).expanduser(), cache)
+    pooled = resolve(request.model_copy(update={"name": rest}), ModelKind.ENCODER, cache=cache)
+    if pooled.method is not None:
+        raise ModelError(f"{request.name}: token vectors are pooled of a model, but {rest} is none. Name one.")
+    changed = {"request": request, "kind": kind, "digest": digest_of([method, pooled.digest]), "method": method}
+    return pooled.model_copy(update=changed)
 
 
 @dataclass(frozen=True)
@@ -75,7 +102,7 @@ def _find(request: ModelRequest, kind: ModelKind) -> _Found | None:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from error
     if _is_path(request.name):
-        raise ModelError(f"{path}: no such model folder. Check the path.{_nearest(path)}")
+        raise ModelError(f"{path}: no such model folder. Check the path.{_nearest(path, kind)}")
     cached = _cached(request, kind)
     if cached is not None:
         return _Found(cached, "hub cache")
@@ -107,8 +134,10 @@ def _is_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or (os.sep != "/" and os.sep in name)
 
 
-def _nearest(path: Path) -> str:
-    """A sentence naming the folders that may have been meant; empty if there is none."""
+def _nearest(path: Path, kind: ModelKind) -> str:
+    """A sentence naming the models that may have been meant; empty if there is none."""
+    if methods := near_names(str(path), kind):
+        return f" Nearest: {', '.join(methods)}."
     parent = next(folder for folder in path.parents if folder.is_dir())
     try:
         nearby = sorted(entry.name for entry in parent.iterdir() if entry.is_dir() and not entry.name.startswith("."))
@@ -200,7 +229,7 @@ def _download(request: ModelRequest, kind: ModelKind) -> _Found:
     at = f" at revision '{request.revision}'" if request.revision else ""
     raise ModelError(
         f"{request.name}{at}: no such model: {here}, not in the hub cache, and {tried}. "
-        f"Name a model folder, or download it where there is a network.{_nearest(Path(request.name))}"
+        f"Name a model folder, or download it where there is a network.{_nearest(Path(request.name), kind)}"
     )
 
 

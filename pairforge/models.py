@@ -1,8 +1,8 @@
 """What a model is to the rest of the house: protocols to call it by, and an identity that cannot lie.
 
-Steps see models through `Encoder` and `PairScorer` alone (language models: `generators.py`). A `ModelRequest` is what
-the user asked for; a `ModelSpec` is what was found, with a digest of the files themselves, so that a fine-tuned
-checkpoint never meets vectors or scores cached for another.
+Steps see models through `Encoder`, `PairScorer` and `TextMatcher` alone (language models: `generators.py`). A
+`ModelRequest` is what the user asked for; a `ModelSpec` is what was found, with a digest of the files themselves, so
+that a fine-tuned checkpoint never meets vectors or scores cached for another.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ import json
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
+
+from pairforge.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 
@@ -24,6 +29,8 @@ NOT_IN_IDENTITY = ("name", "revision", "device", "batch_size")
 """The settings of a request that do not decide a model's output, once its files are known by digest."""
 
 Floats = npt.NDArray[np.float32]
+Source = Literal["folder", "hub cache", "embedded", "hub", "server", "file", "built in"]
+"""Where a model was found."""
 TextPair = tuple[str, str]
 """Two texts in the order in which a scorer reads them."""
 
@@ -33,8 +40,9 @@ class ModelKind(StrEnum):
 
     ENCODER = "encoder"
     SCORER = "scorer"
-    ENCODER_OR_SCORER = "encoder or scorer"
-    """Whichever of the two its configuration says."""
+    MATCHER = "text matcher"
+    JUDGED = "judged"
+    """Whatever can be judged: encoder, scorer or matcher, as its configuration or its name says."""
     GENERATOR = "generator"
     WEIGHTS = "weights"
     """Not loaded for the step: it gets the `ModelSpec` and loads the weights its own way (a trainer's start)."""
@@ -80,9 +88,12 @@ class ModelSpec(BaseModel):
     Args:
         request: What was asked for.
         kind: How it will be used.
-        digest: SHA-256 over the names and contents of the model's files (weights, tokenizer, configuration).
-        path: The folder that holds them; None when only a server knows the model.
+        digest: SHA-256 over the names and contents of the model's files (weights, tokenizer, configuration), and over
+            its method.
+        path: The folder that holds them, or the file of word vectors; None for a model without files.
         source: Where it was found.
+        method: How it compares texts, where its name says so and not its configuration: "bm25", "tfidf", "words", or
+            the way in which an encoder's token vectors are pooled ("cls", "mean" …).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,7 +102,8 @@ class ModelSpec(BaseModel):
     kind: ModelKind
     digest: str
     path: Path | None = None
-    source: Literal["folder", "hub cache", "embedded", "hub", "server"] = "folder"
+    source: Source = "folder"
+    method: str | None = None
 
     @property
     def name(self) -> str:
@@ -171,4 +183,43 @@ class PairScorer(Protocol):
 
     def logits(self, pairs: Sequence[TextPair]) -> Floats:
         """One batch of pairs, the outputs before any activation, float32, shape (len(pairs), len(labels))."""
+        ...
+
+
+class MatcherIndex(Protocol):
+    """Documents that were read, to be compared with queries."""
+
+    def scores(self, queries: Sequence[str]) -> Floats:
+        """How close every document is to each query; higher is closer, float32, shape (queries, documents)."""
+        ...
+
+    def pair_scores(self, queries: Sequence[str], rows: Sequence[int]) -> Floats:
+        """How close document rows[i] is to query i, float32, shape (queries,)."""
+        ...
+
+    def vectors(self) -> csr_array | None:
+        """The documents as sparse rows, shape (documents, width), for classifiers and clusters; None without such."""
+        ...
+
+
+@runtime_checkable
+class TextMatcher(Protocol):
+    """Compares texts without giving each one dense vector: by words, by sparse vectors, or by many vectors a text."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Its identity."""
+        ...
+
+    @property
+    def closeness(self) -> str:
+        """What its numbers are: "bm25", or a similarity of sentence-transformers ("cosine", "dot", "maxsim" …)."""
+        ...
+
+    def index(self, documents: Sequence[str], progress: Progress = silent) -> MatcherIndex:
+        """Read the documents, to compare them with queries.
+
+        Raises:
+            ModelError: the model cannot be loaded, or gives NaN or an infinity.
+        """
         ...

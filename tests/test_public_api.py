@@ -14,7 +14,7 @@ def test_every_public_name_can_be_had(name: str) -> None:
 
 
 def test_all_is_sorted_and_complete() -> None:
-    functions = {"find_model", "load_encoder", "load_generator", "load_scorer", "run_recipe"}
+    functions = {"find_model", "load_encoder", "load_generator", "load_matcher", "load_scorer", "run_recipe"}
     assert sorted(pairforge.__all__) == list(pairforge.__all__) == dir(pairforge)
     assert set(pairforge.__all__) == set(pairforge._HOME_OF) | functions
 

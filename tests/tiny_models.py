@@ -6,6 +6,10 @@ import json
 import string
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import BertConfig
 
 WORDS = ("a", "cat", "dog", "sat", "ran", "the", "on", "mat", "query", "passage", ":", *string.ascii_lowercase)
 
@@ -39,6 +43,76 @@ def save_cross_encoder(
     model = CrossEncoder(str(plain), device="cpu", activation_fn=chosen)
     model.save_pretrained(str(folder), create_model_card=False)
     return folder
+
+
+def save_sparse_encoder(folder: Path, *, similarity: str | None = None, prompts: dict[str, str] | None = None) -> Path:
+    """SPLADE over a BERT of one layer and 16 dimensions with random weights and a limit of 24 tokens.
+
+    Args:
+        folder: Where it is saved.
+        similarity: The similarity that it names; none if not given.
+        prompts: What goes before the texts of a side.
+    """
+    import torch
+    from sentence_transformers import SparseEncoder
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sparse_encoder.modules import SpladePooling
+    from transformers import BertForMaskedLM
+
+    plain = folder.with_name(f"{folder.name}.plain")
+    torch.manual_seed(0)
+    BertForMaskedLM(_tiny_bert(plain)).save_pretrained(plain)
+    modules = [Transformer(str(plain), transformer_task="fill-mask"), SpladePooling("max")]
+    model = SparseEncoder(modules=modules, device="cpu", similarity_fn_name=similarity, prompts=prompts)
+    model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
+def save_late_interaction(
+    folder: Path,
+    *,
+    similarity: str | None = None,
+    prompts: dict[str, str] | None = None,
+    document_length: int | None = 12,
+) -> Path:
+    """A multi-vector encoder over a BERT of one layer with random weights: 8 numbers a token, 24 tokens at most.
+
+    Args:
+        folder: Where it is saved.
+        similarity: The similarity that it names; none if not given.
+        prompts: What goes before the texts of a side.
+        document_length: Tokens read of a document; as many as of a query if None.
+    """
+    import torch
+    from sentence_transformers import MultiVectorEncoder
+    from sentence_transformers.base.modules import Dense, Normalize, Transformer
+    from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+    from transformers import BertModel
+
+    plain = folder.with_name(f"{folder.name}.plain")
+    torch.manual_seed(0)
+    BertModel(_tiny_bert(plain)).save_pretrained(plain)
+    of_tokens = {"module_input_name": "token_embeddings", "module_output_name": "token_embeddings"}
+    modules = [
+        Transformer(str(plain), document_length=document_length),
+        Dense(16, 8, bias=False, activation_function=torch.nn.Identity(), **of_tokens),
+        Normalize(**of_tokens),
+        MultiVectorMask(),
+    ]
+    model = MultiVectorEncoder(modules=modules, device="cpu", similarity_fn_name=similarity, prompts=prompts)
+    model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
+def _tiny_bert(folder: Path) -> BertConfig:
+    from transformers import BertConfig, BertTokenizerFast
+
+    vocabulary = dict.fromkeys(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS))
+    BertTokenizerFast(vocab={word: number for number, word in enumerate(vocabulary)}).save_pretrained(folder)
+    return BertConfig(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=24, initializer_range=0.5,
+    )  # fmt: skip
 
 
 _CHAT_TEMPLATE = (

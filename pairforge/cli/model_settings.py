@@ -16,7 +16,7 @@ _OF_ENCODERS = (
 _SETTINGS: Mapping[ModelKind, tuple[str, ...]] = {
     ModelKind.ENCODER: _OF_ENCODERS,
     ModelKind.SCORER: ("max_length", "dtype", "device", "batch_size", "revision", "trust_remote_code"),
-    ModelKind.ENCODER_OR_SCORER: _OF_ENCODERS,
+    ModelKind.JUDGED: _OF_ENCODERS,
     ModelKind.WEIGHTS: ("device", "revision", "trust_remote_code"),
 }
 """Which settings of a model request say something to each kind; a language model's engine decides that of one."""

@@ -52,6 +52,7 @@ class ModelConfiguration:
         self._modules = [(str(module["type"]), str(module.get("path") or "")) for module in modules]
         self.module_types: tuple[str, ...] = tuple(kind for kind, _ in self._modules)
         self.model_type = str(settings.get("model_type") or "")
+        self.similarity = str(settings.get("similarity_fn_name") or "")
         self._prompts = settings.get("prompts") or {}
 
     @property
@@ -99,6 +100,18 @@ class ModelConfiguration:
             return self.model_type == "CrossEncoder"
         architectures = self._read("config.json", {}).get("architectures") or [""]
         return str(architectures[0]).endswith("ForSequenceClassification")
+
+    @property
+    def is_sparse_encoder(self) -> bool:
+        """Whether it gives a text a weight for each word of a vocabulary."""
+        return self.model_type == "SparseEncoder"
+
+    @property
+    def is_late_interaction(self) -> bool:
+        """Whether it gives a text a vector for each token: saved so by sentence-transformers, PyLate or Stanford."""
+        if self.model_type or self.module_types:
+            return self.model_type in ("MultiVectorEncoder", "ColBERT")
+        return "HF_ColBERT" in (self._read("config.json", {}).get("architectures") or [])
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Encoders: sentence-transformers models, static or transformer, with their prompts and routes.
+"""Encoders: sentence-transformers models, static or transformer, with their prompts and routes; and word vectors.
 
 What a model adds to each side of a search stands in its configuration, so that a run whose vectors are all stored
 needs neither torch nor the weights: both are loaded when the first text has to be encoded.
@@ -14,37 +14,58 @@ import numpy as np
 import numpy.typing as npt
 
 from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.pooled_models import refuse_pooling
 from pairforge.engines.sentence_models import load_sentence_model, model_folder
 from pairforge.engines.token_lengths import token_counts
 from pairforge.errors import ModelError
+from pairforge.model_names import WORD_VECTORS
 from pairforge.models import Encoder, Floats, ModelSpec, Side
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _STATIC_BATCH = 4096
-_OTHER_KINDS = {"SparseEncoder": "sparse encoder", "MultiVectorEncoder": "late-interaction model"}
-"""What the library would turn into encoders unasked, with fresh weights."""
 
 
 def load_encoder(spec: ModelSpec) -> Encoder:
     """An encoder over the model's files; the weights follow when it first encodes.
 
-    A static model's `batch_size` is raised: its vectors do not depend on the batch, and it wants large ones.
+    The `batch_size` of a static model and of word vectors is raised: their vectors do not depend on the batch, and they
+    want large ones.
 
     Raises:
-        ModelError: its configuration cannot be read, or it gives a text no vector of its own.
+        ModelError: its configuration cannot be read, it gives a text no vector of its own, or it has no token vectors
+            that could be pooled as its name says.
     """
+    if spec.method == WORD_VECTORS:
+        from pairforge.engines.word_vectors import WordVectorEncoder  # noqa: PLC0415 - loaded when it is used
+
+        return WordVectorEncoder(_in_large_batches(spec))
     configuration = ModelConfiguration(model_folder(spec))
-    if configuration.model_type in _OTHER_KINDS:
+    _refuse_other_kinds(spec, configuration)
+    return SentenceEncoder(_in_large_batches(spec) if configuration.is_static else spec, configuration)
+
+
+def _in_large_batches(spec: ModelSpec) -> ModelSpec:
+    size = max(spec.request.batch_size, _STATIC_BATCH)
+    return spec.model_copy(update={"request": spec.request.model_copy(update={"batch_size": size})})
+
+
+def _refuse_other_kinds(spec: ModelSpec, configuration: ModelConfiguration) -> None:
+    # The library would turn them into encoders unasked, with fresh weights.
+    other = (
+        "sparse encoder"
+        if configuration.is_sparse_encoder
+        else "late-interaction model"
+        if configuration.is_late_interaction
+        else ""
+    )
+    if other:
         raise ModelError(
-            f"{spec.name}: is a {_OTHER_KINDS[configuration.model_type]}, but an encoder is wanted, which gives each "
-            "text one dense vector. Name one."
+            f"{spec.name}: is a {other}, but an encoder is wanted, which gives each text one dense vector. Name one."
         )
-    if configuration.is_static and spec.request.batch_size < _STATIC_BATCH:
-        request = spec.request.model_copy(update={"batch_size": _STATIC_BATCH})
-        spec = spec.model_copy(update={"request": request})
-    return SentenceEncoder(spec, configuration)
+    if spec.method is not None:
+        refuse_pooling(spec, configuration)
 
 
 class SentenceEncoder:

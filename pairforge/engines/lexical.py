@@ -7,23 +7,25 @@ a block ever changes a result. Source: Robertson and Zaragoza 2009, as Lucene ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from pairforge.engines.search import Neighbours, Rows
-from pairforge.models import Floats
+from pairforge.model_names import BM25, K1, WORD, B
+from pairforge.models import Floats, ModelSpec
 from pairforge.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 NO_ROW = -1
 """Stands behind the last text that shares a word with a query."""
 
 _CELLS_AT_ONCE = 2**20
 _QUERIES_AT_ONCE = 1024
-
-# Between the words of these scripts stands no blank.
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_WORD = rf"[\w--[{_UNSPACED}]]{{2,}}|[{_UNSPACED}]"
 
 
 class LexicalIndex:
@@ -40,12 +42,12 @@ class LexicalIndex:
     """
 
     def __init__(
-        self, texts: Sequence[str] | pl.Series, *, drop_stopwords: bool = False, k1: float = 1.5, b: float = 0.75
+        self, texts: Sequence[str] | pl.Series, *, drop_stopwords: bool = False, k1: float = K1, b: float = B
     ) -> None:
-        from bm25s import BM25  # noqa: PLC0415 - only where words are searched
+        import bm25s  # noqa: PLC0415 - only where words are searched
 
         self._size = len(texts)
-        self._bm25 = BM25(k1=k1, b=b, method="lucene", backend="numpy", csc_backend="numpy")
+        self._bm25 = bm25s.BM25(k1=k1, b=b, method="lucene", backend="numpy", csc_backend="numpy")
         by_text = words_of(texts)
         # In order of appearance: a set's order would differ from run to run.
         known = dict.fromkeys(word for words in by_text for word in words)
@@ -80,6 +82,41 @@ class LexicalIndex:
                 yield self._found(block, first, k)
                 advance(len(block))
 
+    def scores(self, queries: Sequence[str] | pl.Series) -> Floats:
+        """The BM25 score of every text for each query, shape (queries, texts): 0 where they share no word."""
+        scores = np.zeros((len(queries), len(self)), dtype=np.float32)
+        for place, words in enumerate(words_of(queries)):
+            if numbers := self._numbers(words):
+                scores[place] = self._bm25.get_scores_from_ids(numbers)
+        return scores
+
+    def pair_scores(self, queries: Sequence[str] | pl.Series, rows: Sequence[int]) -> Floats:
+        """The BM25 score of text rows[i] for query i, shape (queries,), to the bit as `scores` has it."""
+        found = zip(words_of(queries), rows, strict=True)
+        return np.array([self._pair_score(self._numbers(words), row) for words, row in found], dtype=np.float32)
+
+    def vectors(self) -> csr_array:
+        """What each word counts in each text, shape (texts, words): a query's score is the sum over its words."""
+        return self._weights
+
+    @cached_property
+    def _weights(self) -> csr_array:
+        from scipy.sparse import csc_array, csr_array  # noqa: PLC0415 - only where pairs are compared
+
+        shape = (len(self), len(self._number_of))
+        if not self._number_of:
+            return csr_array(shape, dtype=np.float32)
+        held = self._bm25.scores
+        return csc_array((held["data"], held["indices"], held["indptr"]), shape=shape).tocsr()
+
+    def _pair_score(self, numbers: Sequence[int], row: int) -> np.float32:
+        weights, score = self._weights, np.float32(0)
+        first, end = weights.indptr[row], weights.indptr[row + 1]
+        known = dict(zip(weights.indices[first:end].tolist(), weights.data[first:end], strict=True))
+        for number in numbers:
+            score += known.get(number, np.float32(0))
+        return score
+
     def _found(self, queries: Sequence[Sequence[str]], first_row: int, k: int) -> Neighbours:
         rows = np.full((len(queries), k), NO_ROW, dtype=np.int64)
         scores = np.full((len(queries), k), np.nan, dtype=np.float32)
@@ -94,11 +131,35 @@ class LexicalIndex:
         return [self._number_of[word] for word in words if word in self._number_of]
 
 
+class Bm25Matcher:
+    """BM25 as a `TextMatcher`: the index knows the documents alone, whose words it weighs; a query's words only count.
+
+    Args:
+        spec: Its identity.
+    """
+
+    closeness = BM25
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    def index(self, documents: Sequence[str], progress: Progress = silent) -> LexicalIndex:
+        """Count the documents' words."""
+        with progress("counting words", len(documents), "texts") as advance:
+            index = LexicalIndex(documents)
+            advance(len(documents))
+        return index
+
+
 def words_of(texts: Sequence[str] | pl.Series) -> list[list[str]]:
     """The words of each text in order, repeated ones repeatedly, as `LexicalIndex` sees them."""
-    lowered = pl.Series("text", texts, dtype=pl.String).str.normalize("NFKC").str.to_lowercase()
-    found: list[list[str]] = lowered.str.extract_all(_WORD).to_list()
+    found: list[list[str]] = folded(texts).str.extract_all(WORD).to_list()
     return found
+
+
+def folded(texts: Sequence[str] | pl.Series) -> pl.Series:
+    """Texts in lower case after NFKC, as words are looked for in them."""
+    return pl.Series("text", texts, dtype=pl.String).str.normalize("NFKC").str.to_lowercase()
 
 
 def _stopwords() -> frozenset[str]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.pooled_models import pooled
 from pairforge.errors import ModelError
 from pairforge.generators import FoundModel
+from pairforge.model_names import WORD_VECTORS
 from pairforge.models import ModelSpec
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ _LOGGERS = ("sentence_transformers", "accelerate", "datasets")
 
 
 def load_sentence_model(spec: ModelSpec, *, dtype: str, max_length: int | None) -> SentenceTransformer:
-    """The model with weights of that precision, on the device of the request.
+    """The model with weights of that precision, on the device of the request, pooled as its name says where it does.
 
     Args:
         spec: Where its files lie, and whether its own code may run.
@@ -35,6 +37,8 @@ def load_sentence_model(spec: ModelSpec, *, dtype: str, max_length: int | None) 
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - loaded when it is used
 
         model = load_as(SentenceTransformer, folder, spec, "a sentence encoder", {"dtype": dtype})
+        if spec.method is not None:
+            model = pooled(model, spec)
     if max_length is not None:
         limit_length(model, spec, max_length)
     return model.to(dtype=getattr(_torch(), dtype))
@@ -108,10 +112,13 @@ def model_folder(spec: ModelSpec) -> Path:
     """The folder that holds the model.
 
     Raises:
-        ModelError: only a server knows the model.
+        ModelError: it has none: only a server knows it, or it is no more than a method or a file of word vectors.
     """
     if spec.path is None:
-        raise ModelError(f"{spec.name}: the weights are wanted, but only a server has them; name a model folder.")
+        where = "it has none" if spec.source == "built in" else "only a server has them"
+        raise ModelError(f"{spec.name}: the weights are wanted, but {where}; name a model folder.")
+    if spec.method == WORD_VECTORS:
+        raise ModelError(f"{spec.name}: a model folder is wanted, but these are the vectors of words; name a folder.")
     return spec.path
 
 

@@ -168,10 +168,15 @@ class _Computation:
             )
         finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
-            raise ModelError(
-                f"{name}: gives NaN or an infinity for {self.items.described(int(batch[np.argmin(finite)]))}. "
-                "Compute in float32 (--dtype float32), or train the model anew if it is already."
-            )
+            raise not_finite(name, self.items.described(int(batch[np.argmin(finite)])))
+
+
+def not_finite(name: str, described: str) -> ModelError:
+    """What to say of a model that gives no numbers for something."""
+    return ModelError(
+        f"{name}: gives NaN or an infinity for {described}. Compute in float32 (--dtype float32), or train the model "
+        "anew if it is already."
+    )
 
 
 def _read_plan(file: Path, keys: Keys) -> Places | None:

@@ -242,7 +242,7 @@ STEP = Step(
     models={
         "models": ModelRole(
             help="Encoders and cross-encoders to judge; later ones are compared with the first.",
-            kind=ModelKind.ENCODER_OR_SCORER,
+            kind=ModelKind.JUDGED,
             flag="models",
             default=None,
             many=True,

@@ -59,6 +59,11 @@ def classify_texts(
     context = context or StepContext()
     given = TEXT.check(texts, "texts")
     extra = extra_columns(given, ("text",), ("label", "probability", DROP_REASON), "texts")
+    if encoder.spec.method is not None:
+        raise ModelError(
+            f"{encoder.spec.name}: a classification head is wanted, but none was trained for such vectors. Name the "
+            "folder of a classifier."
+        )
     head = ClassificationHead.load(model_folder(encoder.spec))
     names, probabilities = _classes(given["text"].to_list(), encoder, head, context)
     classed = given.with_columns(label=names, probability=probabilities).select("text", "label", "probability", *extra)

@@ -88,8 +88,7 @@ def test_the_configuration_tells_cross_encoders_from_encoders(
 
 def test_a_model_is_loaded_as_what_it_is(transformer_model: Path, cross_encoder: Path) -> None:
     encoder, scorer = (
-        load(resolve(ModelRequest(name=str(folder)), ModelKind.ENCODER_OR_SCORER))
-        for folder in (transformer_model, cross_encoder)
+        load(resolve(ModelRequest(name=str(folder)), ModelKind.JUDGED)) for folder in (transformer_model, cross_encoder)
     )
     assert isinstance(scorer, PairScorer)
     assert not isinstance(encoder, PairScorer)
