@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -17,18 +17,23 @@ from pairforge.evaluation.shrinking.forms import AS_IT_IS, Form, forms_of
 from pairforge.evaluation.shrinking.quantised import Int8Scale, Precision, as_seen, unit
 from pairforge.evaluation.sts import pair_similarities
 from pairforge.execution.step import StepContext
-from pairforge.models import Encoder, Floats, ModelSpec, PairScorer, Side, TextPair
+from pairforge.model_names import LEXICAL
+from pairforge.models import Encoder, Floats, ModelSpec, PairScorer, Side, TextMatcher, TextPair
 from pairforge.steps.pair_scores import HeadOptions, choose_head, log_odds, pair_scores, positive_output
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from pairforge.engines.tables import VectorTable
 
 _CELLS_AT_ONCE = 1 << 24
+_QUERIES_AT_ONCE = 256
 RERANKED = 100
 """Documents of a query that a cross-encoder reads: the first ones of BM25."""
 
 
-Model = Encoder | PairScorer
+Model = Encoder | PairScorer | TextMatcher
+Features: TypeAlias = "Floats | csr_array"
 
 
 class JudgedOptions(HeadOptions):
@@ -92,7 +97,7 @@ class Judged(Protocol):
         """How well every document answers each query, in blocks of queries that follow each other."""
         ...
 
-    def features(self, texts: Sequence[str], context: StepContext) -> Floats:
+    def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """A vector for each text, shape (rows, dimension), for classifiers and clusters.
 
         Raises:
@@ -136,7 +141,7 @@ class JudgedEncoder:
             block = unit(asked.take(range(first, min(first + step, len(asked)))))
             yield ScoreBlock(first, block @ targets.T)
 
-    def features(self, texts: Sequence[str], context: StepContext) -> Floats:
+    def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """Its vectors, on the query side."""
         (table,) = self._tables({Side.QUERY: texts}, context)
         return table.take(range(len(table)))
@@ -193,7 +198,7 @@ class JudgedScorer:
             scores[at, rows] = log_odds(self._logits(pairs, context), positive_output(self.model, self._options))
             yield ScoreBlock(found.first_row, scores)
 
-    def features(self, texts: Sequence[str], context: StepContext) -> Floats:
+    def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """Refused: it gives single texts no vectors."""
         raise ModelError(
             f"{self.name}: is a cross-encoder, which reads pairs and gives single texts no vectors; judge it by pairs, "
@@ -206,6 +211,50 @@ class JudgedScorer:
         return ScoreStore(context.cache / "scores").logits(self.model, pairs, context.progress)
 
 
+class JudgedMatcher:
+    """BM25, TF-IDF, a sparse encoder or a late-interaction model.
+
+    Args:
+        model: What compares texts.
+    """
+
+    form = None
+
+    def __init__(self, model: TextMatcher) -> None:
+        self.model = model
+        self.spec = model.spec
+        self.name, self.identity = model.spec.name, model.spec.identity
+        self._by_words = model.spec.method in LEXICAL
+
+    def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
+        """By its own measure, the first sentence as the query; how rare a word is, all sentences decide."""
+        held = [*pairs["sentence1"], *pairs["sentence2"]] if self._by_words else pairs["sentence2"].to_list()
+        place = {text: row for row, text in enumerate(dict.fromkeys(held))}
+        index = self.model.index(list(place), context.progress)
+        found = index.pair_scores(pairs["sentence1"].to_list(), [place[text] for text in pairs["sentence2"]])
+        return {self.model.closeness: found.astype(np.float64)}
+
+    def search(self, queries: Sequence[str], documents: Sequence[str], context: StepContext) -> Iterator[ScoreBlock]:
+        """By its own measure; by words, what shares none with the query is not found."""
+        index = self.model.index(documents, context.progress)
+        step = max(1, min(_QUERIES_AT_ONCE, _CELLS_AT_ONCE // max(1, len(documents))))
+        with context.progress("searching", len(queries), "queries") as advance:
+            for first in range(0, len(queries), step):
+                scores = index.scores(queries[first : first + step])
+                yield ScoreBlock(first, np.where(scores == 0, -np.inf, scores) if self._by_words else scores)
+                advance(len(scores))
+
+    def features(self, texts: Sequence[str], context: StepContext) -> Features:
+        """Its sparse vectors."""
+        vectors = self.model.index(texts, context.progress).vectors()
+        if vectors is None:
+            raise ModelError(
+                f"{self.name}: gives a text many vectors and not one, so nothing can be classified or clustered by "
+                "them; judge it by pairs, sts or retrieval."
+            )
+        return vectors
+
+
 def judged(model: Model, options: JudgedOptions) -> list[Judged]:
     """A model as tasks see it, and once more for each further form of an encoder's vectors that is asked for.
 
@@ -214,6 +263,8 @@ def judged(model: Model, options: JudgedOptions) -> list[Judged]:
     """
     if isinstance(model, PairScorer):
         return [JudgedScorer(model, options)]
+    if isinstance(model, TextMatcher):
+        return [JudgedMatcher(model)]
     if not options.dims and not options.precision:
         return [JudgedEncoder(model)]
     dimensions, precisions = options.dims or (model.dimension,), options.precision or ("float32",)
