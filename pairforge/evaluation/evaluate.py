@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pairforge.errors import OptionsError, StageError
 from pairforge.evaluation.cost import measure_speed, weights_bytes
@@ -28,13 +28,24 @@ from pairforge.evaluation.retrieval.options import RetrievalOptions
 from pairforge.evaluation.shrinking.forms import Form
 from pairforge.evaluation.statistics import Estimate, interval
 from pairforge.evaluation.task import Judgement, Means, Measured, Task
-from pairforge.evaluation.tasks import KINDS, NAMED, read_task, source_of
+from pairforge.evaluation.tasks import (
+    KINDS,
+    NAMED,
+    canonical,
+    files_of,
+    mend_of,
+    nearest_tasks,
+    read_task,
+    source_of,
+)
 from pairforge.execution.step import Artifact, ModelRole, SeededOptions, Step, StepContext
 from pairforge.files import write_json
 from pairforge.models import ModelKind
+from pairforge.option_faults import nearest_names
 
 _DECIMALS = 6
-_TASKS = ", ".join([*(f"{name}:{kind.source}" for name, kind in KINDS.items()), *NAMED])
+_TASKS = ", ".join([*(f"{word}:{kind.source} ({kind.holds})" for word, kind in KINDS.items()), *NAMED])
+_COLUMNS = ("sentence1", "sentence2", "score", "label", "text", "anchor", "positive", "negative")
 
 _ColumnName = Annotated[str | None, Field(min_length=1)]
 
@@ -44,12 +55,14 @@ class EvaluateOptions(SeededOptions, RetrievalOptions, JudgedOptions):
 
     task: Annotated[
         tuple[str, ...],
-        Field(min_length=1, description="What to judge by: sts:FILE (scored pairs), pairs:FILE (labelled or scored "
-                                        "pairs), retrieval:DIR (corpus, queries and qrels, as BEIR lays them out), or "
-                                        "stsb (STSb's test split, from the hub)."),
-    ]  # fmt: skip
+        Field(min_length=1, description=f"What to judge by: {_TASKS}. Those without a colon come from the hub."),
+    ]
+    task_data: Annotated[
+        tuple[str, ...],
+        Field(description="NAME=PATH: the file or folder that holds a task's rows, in place of the hub."),
+    ] = ()
     bootstrap_samples: Annotated[
-        int, Field(ge=100, le=1_000_000, description="Resamples of the rows behind each interval.")
+        int, Field(ge=100, le=1_000_000, description="Resamples of the items behind each interval.")
     ] = 10_000
     confidence: Annotated[float, Field(gt=0, lt=1, description="Share of the resamples an interval holds.")] = 0.95
     latency: Annotated[
@@ -70,28 +83,57 @@ class EvaluateOptions(SeededOptions, RetrievalOptions, JudgedOptions):
     sentence1_column: Annotated[_ColumnName, Field(description="The files' column of first sentences.")] = None
     sentence2_column: Annotated[_ColumnName, Field(description="The files' column of second sentences.")] = None
     score_column: Annotated[_ColumnName, Field(description="The files' column of gold scores.")] = None
-    label_column: Annotated[_ColumnName, Field(description="The files' column of labels, 0 or 1.")] = None
+    label_column: Annotated[_ColumnName, Field(description="The files' column of labels, or of classes.")] = None
+    text_column: Annotated[_ColumnName, Field(description="The files' column of single texts.")] = None
+    anchor_column: Annotated[_ColumnName, Field(description="The files' column of anchors.")] = None
+    positive_column: Annotated[_ColumnName, Field(description="The files' column of positives.")] = None
+    negative_column: Annotated[_ColumnName, Field(description="The files' column of negatives.")] = None
 
     @field_validator("task")
     @classmethod
     def _known(cls, tasks: tuple[str, ...]) -> tuple[str, ...]:
         for task in tasks:
             if source_of(task) is None:
-                raise ValueError(f"there is no task '{task}': give {_TASKS}")
-            if tasks.count(task) > 1:
+                raise ValueError(f"there is no task '{task}'; {nearest_tasks(task)}")
+            if [canonical(other) for other in tasks].count(canonical(task)) > 1:
                 raise ValueError(f"task '{task}' is given twice")
         return tasks
+
+    @field_validator("task_data")
+    @classmethod
+    def _named_paths(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        names = []
+        for text in given:
+            name, _, path = text.partition("=")
+            if not (name and path):
+                raise ValueError(f"should be NAME=PATH, as sts12=FILE, but it is '{text}'")
+            if canonical(name) in names:
+                raise ValueError(f"names two paths for {name}")
+            names.append(canonical(name))
+        return given
+
+    @model_validator(mode="after")
+    def _data_of_tasks(self) -> Self:
+        asked = [canonical(task) for task in self.task if canonical(task) in NAMED]
+        for name in self.data_by_task:
+            if name not in asked:
+                raise ValueError(
+                    f"task_data: no task '{name}' that lies on the hub is asked for; {nearest_names(name, asked)}"
+                )
+        return self
+
+    @property
+    def data_by_task(self) -> dict[str, str]:
+        """Task → what holds its rows."""
+        parts = [text.partition("=") for text in self.task_data]
+        return {canonical(name): path for name, _, path in parts}
 
     @property
     def reading(self) -> Reading:
         """How the tasks' files are to be read."""
-        named = {
-            "sentence1": self.sentence1_column,
-            "sentence2": self.sentence2_column,
-            "score": self.score_column,
-            "label": self.label_column,
-        }
-        return Reading({column: name for column, name in named.items() if name is not None}, self.score_scale, self)
+        named = {column: getattr(self, f"{column}_column") for column in _COLUMNS}
+        columns = {column: name for column, name in named.items() if name is not None}
+        return Reading(columns, self.score_scale, self.data_by_task, retrieval=self)
 
 
 def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext | None = None) -> Evaluation:
@@ -100,12 +142,14 @@ def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: Step
     By retrieval: nDCG, MRR, MAP, recall and precision at each `cutoff` of the documents ranked for each query, equal to
     trec_eval's, ties included; a cross-encoder reads the documents that BM25 finds first. On scored pairs: Pearson's
     and Spearman's coefficients of its similarities with the scores (Spearman's of the cosine is the figure commonly
-    reported for STS). On labelled pairs: average precision, area under the ROC curve, and accuracy at the best
-    threshold (chosen on the same pairs) and at .5. An encoder's similarities are the cosine, the dot product, and the
-    negative Euclidean and Manhattan distances of the vectors as the model gives them, both sentences of a pair encoded
-    alike, on the query side; labelled pairs and retrieval are judged by the cosine alone. A cross-encoder's is its
-    score. Each measure comes with a bootstrap percentile interval over the pairs or queries; all models meet the same
-    resamples, so that the difference between any two is paired.
+    reported for STS). On labelled pairs: average precision, area under the ROC curve, F1 and accuracy at the best
+    threshold of each (chosen on the same pairs), and accuracy at .5. On triplets: the share of negatives that are
+    farther than the positive. On texts with classes: accuracy and macro F1 of classifiers learnt from a few texts a
+    class; on texts with labels: the V-measure of clusters. An encoder's similarities are the cosine, the dot product,
+    and the negative Euclidean and Manhattan distances of the vectors as the model gives them, both texts encoded alike,
+    on the query side; labelled pairs and retrieval are judged by the cosine alone. A cross-encoder's is its score. Each
+    measure comes with a bootstrap percentile interval over the items; all models meet the same resamples, so that the
+    difference between any two is paired.
 
     Args:
         models: One or more models.
@@ -115,7 +159,7 @@ def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: Step
     Raises:
         OptionsError: no model is given.
         FileError, FrameError: a task cannot be read, or holds no two rows that differ.
-        ModelError: a model gives NaN, or the same cosine for all pairs.
+        ModelError: a model gives NaN, tells no items apart, or cannot do what a task asks.
     """
     if not models:
         raise OptionsError("There is no model to evaluate: name one or more.")
@@ -230,7 +274,8 @@ def _outputs(options: EvaluateOptions) -> dict[str, Artifact]:
 
 
 def _task_files(options: EvaluateOptions) -> list[str]:
-    return [source for task in options.task if (source := source_of(task))] + list(options.documents)
+    files = [file for task in options.task for file in files_of(task, options.data_by_task)]
+    return [*files, *options.documents]
 
 
 STEP = Step(
@@ -249,6 +294,7 @@ STEP = Step(
         )
     },
     suffix="results",
-    version=3,
+    version=4,
     files_in_options=_task_files,
+    mend_of_file=mend_of,
 )

@@ -11,7 +11,7 @@ import polars as pl
 from pairforge.agreement import COEFFICIENTS, correlation
 from pairforge.errors import FrameError
 from pairforge.evaluation.judged import Judged, usable
-from pairforge.evaluation.rankings import bootstrap_rankings, rankings
+from pairforge.evaluation.rankings import best_f1_threshold, bootstrap_rankings, rankings
 from pairforge.evaluation.retrieval.options import RetrievalOptions
 from pairforge.evaluation.statistics import bootstrap_correlations
 from pairforge.evaluation.task import Judgement, Means, Measured
@@ -26,11 +26,13 @@ class Reading:
     Args:
         columns: Contract column → the file's own name, where one is given.
         score_scale: The score that means "the same"; guessed if None.
+        task_data: Task → the file or folder that holds its rows, for tasks whose rows lie elsewhere.
         retrieval: How a folder of corpus, queries and qrels is read and judged.
     """
 
     columns: Mapping[str, str]
     score_scale: float | None
+    task_data: Mapping[str, str] = field(default_factory=dict)
     retrieval: RetrievalOptions = field(default_factory=RetrievalOptions)
 
 
@@ -86,10 +88,10 @@ class ScoredPairs(_Pairs):
 class LabelledPairs(_Pairs):
     """Pairs that are true or not: how well a model's usual way of closeness tells them apart."""
 
-    measures = ("average_precision", "auc", "accuracy")
+    measures = ("average_precision", "auc", "f1", "accuracy")
 
     def measure(self, predictions: Sequence[pl.DataFrame], means: Means) -> list[Judgement]:
-        """Rank the pairs by each model, and take its best threshold and .5 for accuracies."""
+        """Rank the pairs by each model; F1 and accuracy are those of the best threshold on these pairs, and of .5."""
         usual = [found.to_series(0) for found in predictions]
         labels, columns = self.pairs["label"].to_numpy(), np.stack([column.to_numpy() for column in usual])
         with means.context.progress("resampling", means.samples, "resamples") as advance:
@@ -100,7 +102,8 @@ class LabelledPairs(_Pairs):
                 {
                     f"{measure}_{way.name}": Measured(value, drawn[measure][place])
                     for measure, value in rankings(column, labels).items()
-                },
+                }
+                | {f"f1_threshold_{way.name}": Measured(best_f1_threshold(column, labels), None)},
             )
             for place, (way, column) in enumerate(zip(usual, columns, strict=True))
         ]

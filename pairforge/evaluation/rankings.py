@@ -14,8 +14,9 @@ import numpy.typing as npt
 from pairforge.agreement import Array
 from pairforge.evaluation.statistics import resampled_counts
 
-RANKING_MEASURES = ("average_precision", "auc", "accuracy", "accuracy_at_half")
-"""`accuracy` is that at the best threshold, chosen on the same rows; `accuracy_at_half` takes scores of .5 as true."""
+RANKING_MEASURES = ("average_precision", "auc", "f1", "accuracy", "accuracy_at_half")
+"""`f1` and `accuracy` are those at the best threshold of each, chosen on the same rows; `accuracy_at_half` takes scores
+of .5 as true."""
 
 
 def bootstrap_rankings(
@@ -36,7 +37,8 @@ def bootstrap_rankings(
         advance: Told after each block how many resamples it held.
 
     Returns:
-        By measure, shape (columns, samples); average precision and AUC are NaN where a resample lacks a label.
+        By measure, shape (columns, samples); average precision, AUC and F1 are NaN where a resample lacks a label that
+        they need.
     """
     truth = np.asarray(labels, dtype=np.float64)
     columns = [_Ranked(column, truth) for column in np.atleast_2d(np.asarray(scores, dtype=np.float64))]
@@ -56,6 +58,17 @@ def rankings(scores: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, float]:
     return {name: float(values[0]) for name, values in column.measures(np.ones((len(truth), 1))).items()}
 
 
+def best_f1_threshold(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """The score from which rows are held to be true when F1 is best, midway to the next lower score where there is one.
+
+    Args:
+        scores: Shape (rows,), higher for what is held to be true.
+        labels: 1 for true and 0 for false rows, shape (rows,), one of them true.
+    """
+    truth = np.asarray(labels, dtype=np.float64)
+    return _Ranked(np.asarray(scores, dtype=np.float64), truth).best_f1_threshold()
+
+
 class _Ranked:
     """Rows sorted from the highest score down."""
 
@@ -63,6 +76,7 @@ class _Ranked:
         self._order = np.argsort(-scores, kind="stable")
         ordered = scores[self._order]
         self._last_of_each = np.flatnonzero(np.append(np.diff(ordered) != 0, True))
+        self._thresholds = ordered[self._last_of_each]
         self._truth = truth[self._order, None]
         self._above_half = int(np.count_nonzero(ordered >= 0.5))
 
@@ -79,11 +93,25 @@ class _Ranked:
             precision = np.where(true > 0, true / (true + false), 0)
             average_precision = np.einsum("tb,tb->b", more_true, precision) / all_true
             auc = np.einsum("tb,tb->b", more_false, true - more_true / 2) / (all_true * all_false)
+            f1 = np.where(all_true > 0, _f1(true, false).max(axis=0), np.nan)
         half = self._above_half
         right_at_half = true_held[:half].sum(axis=0) + (held[half:] - true_held[half:]).sum(axis=0)
         return {
             "average_precision": average_precision,
             "auc": auc,
+            "f1": f1,
             "accuracy": np.maximum((true - false).max(axis=0), 0) / rows + all_false / rows,
             "accuracy_at_half": right_at_half / rows,
         }
+
+    def best_f1_threshold(self) -> float:
+        """The threshold of the best F1 on the rows as they are, the highest of equals."""
+        true = np.cumsum(self._truth, axis=0)[self._last_of_each]
+        best = int(_f1(true, self._last_of_each[:, None] + 1 - true).argmax())
+        return float(self._thresholds[best : best + 2].mean())
+
+
+def _f1(true: Array, false: Array) -> Array:
+    """F1 where the rows up to each score are held to be true, of running sums of true and false ones."""
+    found: Array = 2 * true / (true + false + true[-1])
+    return np.where(true > 0, found, 0)

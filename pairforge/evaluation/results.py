@@ -38,7 +38,8 @@ class ModelScores(_Record):
         identity: Digest of everything that decides its output.
         closeness: How it says first of all that two texts are close ("cosine", "score"); empty where the task's
             measures do not depend on it.
-        metrics: Metric (`spearman_cosine` …) → value and interval, each in [-1, 1].
+        metrics: Metric (`spearman_cosine` …) → value and interval, each in [-1, 1]; thresholds (`f1_threshold_cosine`)
+            on the scale of the model's closeness.
     """
 
     model: str

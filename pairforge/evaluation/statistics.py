@@ -109,6 +109,19 @@ def interval(value: float, draws: Array, confidence: float = 0.95) -> Estimate:
     return Estimate(float(value), float(low), float(high))
 
 
+def centred(draws: Array, value: float) -> Array:
+    """Resampled values brought about the value on all rows.
+
+    A measure that depends on how many different rows there are comes out biased on resamples, which repeat rows.
+
+    Args:
+        draws: The statistic on each resample, shape (samples,); NaN where it is not defined.
+        value: The statistic on all rows.
+    """
+    found: Array = draws - np.nanmean(draws) + value
+    return found
+
+
 def paired_bootstrap(
     first: npt.ArrayLike,
     second: npt.ArrayLike,

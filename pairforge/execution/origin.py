@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from pairforge.errors import FileError
 from pairforge.execution.inputs import FileInput
 from pairforge.execution.step import Step, StepOptions
 from pairforge.files import digest_path, digest_source
@@ -95,10 +96,19 @@ def trace(
         step=step.name,
         version=step.version,
         options=options.model_dump(mode="json"),
-        files_in_options={name: _digest(name, cache) for name in step.files_in_options(options)},
+        files_in_options={name: _named_digest(step, name, cache) for name in step.files_in_options(options)},
         inputs={role: _input_record(given, cache) for role, given in inputs.items()},
         models={role: tuple(_model_record(spec) for spec in specs) for role, specs in models.items()},
     )
+
+
+def _named_digest(step: Step, source: str, cache: Path) -> str:
+    try:
+        return _digest(source, cache)
+    except FileError as error:
+        if not (mend := step.mend_of_file(source)):
+            raise
+        raise FileError(f"{error} {mend}") from error
 
 
 def _digest(source: str, cache: Path) -> str:

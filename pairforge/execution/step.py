@@ -203,6 +203,7 @@ class Step:
         suffix: What the default output adds to the input's name (`pairs.parquet` → `pairs.SUFFIX.parquet`), or how
             these options decide it; the step's name if empty.
         files_in_options: Files that these options name; their contents count for being up to date.
+        mend_of_file: What else to say, in a sentence, where such a file cannot be found; empty if nothing.
         preview: Called as `preview(**inputs, options=…, models=…)` with the first rows of the first input and the
             models asked for, for what the step would ask a language model of them; None for a step that asks none. So
             is seen what is wrong with a prompt or with its examples before a model is loaded.
@@ -220,6 +221,7 @@ class Step:
     row_wise: RowWise | None = None
     suffix: str | Callable[[Any], str] = ""
     files_in_options: Callable[[Any], Sequence[str]] = lambda options: ()
+    mend_of_file: Callable[[str], str] = lambda source: ""
     preview: Callable[..., Sequence[str]] | None = None
     refuse: Callable[[Any, Requests], None] = lambda options, models: None
     version: int = 1

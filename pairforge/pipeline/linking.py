@@ -151,7 +151,7 @@ def linked(made: Draft, paths: Mapping[str, Mapping[str, Path]]) -> Stage:
 
 
 def _with_paths(made: Draft, paths: Mapping[str, Mapping[str, Path]]) -> StepOptions:
-    """The options, the path in place of a reference, whether it is a whole text or stands behind a colon in one."""
+    """The options, the path in place of a reference, whether it is a whole text or stands behind ":" or "=" in one."""
     replaced = {source: _path(source, paths) for source in made.files_in_options if reference_in(source)}
     if not replaced:
         return made.options
@@ -161,7 +161,7 @@ def _with_paths(made: Draft, paths: Mapping[str, Mapping[str, Path]]) -> StepOpt
             return [without_references(item) for item in value]
         if isinstance(value, str):
             for reference, path in replaced.items():
-                if value == reference or value.endswith(f":{reference}"):
+                if value == reference or value.endswith((f":{reference}", f"={reference}")):
                     return value.removesuffix(reference) + path
         return value
 

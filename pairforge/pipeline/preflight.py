@@ -37,7 +37,7 @@ def check_files(made: Draft, written: Mapping[Path, str], faults: Faults) -> Non
     for source in made.files_in_options:
         # What a folder has to hold, the step knows that asks for it.
         if reference_in(source) is None and not _is_unfilled(source) and not _is_folder(source):
-            _check_exists(made.place, source, faults)
+            _check_exists(made.place, source, faults, made.step.mend_of_file(source))
 
 
 def _is_folder(source: str) -> bool:
@@ -64,11 +64,11 @@ def _check_source(
             faults.add(place, in_recipe_terms(str(error)))
 
 
-def _check_exists(place: str, source: str, faults: Faults) -> None:
+def _check_exists(place: str, source: str, faults: Faults, mend: str = "") -> None:
     try:
         source_exists(source)
     except PairforgeError as error:
-        faults.add(place, in_recipe_terms(str(error)))
+        faults.add(place, in_recipe_terms(f"{error} {mend}".rstrip()))
 
 
 def _head(source: str) -> pl.DataFrame:

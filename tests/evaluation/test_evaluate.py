@@ -172,8 +172,11 @@ def test_labelled_pairs_judge_by_rank_and_by_class(tmp_path: Path) -> None:
     assert first["accuracy_at_half_cosine"] == pytest.approx(5 / 6, abs=1e-6)
     assert second["auc_cosine"] == pytest.approx(6 / 9, abs=1e-6)
     assert [difference.metric for difference in task.differences] == [
-        "average_precision_cosine", "auc_cosine", "accuracy_cosine",
+        "average_precision_cosine", "auc_cosine", "f1_cosine", "accuracy_cosine",
     ]  # fmt: skip
+    assert first["f1_cosine"] == 1
+    assert first["f1_threshold_cosine"] == pytest.approx((np.cos(0.3) + np.cos(0.9)) / 2, abs=1e-6)
+    assert task.models[0].metrics["f1_threshold_cosine"].low is None
 
 
 def test_no_model_is_one_sentence(tmp_path: Path) -> None:
@@ -210,7 +213,15 @@ def test_a_faulty_file_stops_before_any_text_is_encoded(tmp_path: Path) -> None:
     [
         ({"task": ()}, "at least 1"),
         ({"task": ("sick:x.csv",)}, "there is no task 'sick:x.csv'"),
-        ({"task": ("sts:",)}, "there is no task 'sts:': give sts:FILE, pairs:FILE, retrieval:DIR, stsb"),
+        ({"task": ("sts:",)}, "there is no task 'sts:'; did you mean sts:FILE"),
+        ({"task": ("stsbench",)}, "there is no task 'stsbench'; did you mean stsb"),
+        ({"task": ("clasification:a",)}, "did you mean classification:DIR"),
+        ({"task": ("quora",)}, "there are: sts:FILE, pairs:FILE, triplets:FILE"),
+        ({"task": ("stsb", "STSB")}, "given twice"),
+        ({"task": ("sts:a.csv",), "task_data": ("sts:a.csv=b.csv",)}, "no task 'sts:a.csv' that lies on the hub"),
+        ({"task": ("sts12",), "task_data": ("sts12",)}, "should be NAME=PATH, as sts12=FILE, but it is 'sts12'"),
+        ({"task": ("sts12",), "task_data": ("sts12=a", "STS12=b")}, "names two paths for STS12"),
+        ({"task": ("sts12",), "task_data": ("sts13=a.csv",)}, "no task 'sts13' .* asked for; did you mean sts12"),
         ({"task": ("sts:a.csv", "sts:a.csv")}, "given twice"),
         ({"task": ("stsb",), "confidence": 1}, "confidence"),
         ({"task": ("stsb",), "bootstrap_samples": 5}, "bootstrap_samples"),
@@ -290,8 +301,17 @@ def test_the_tasks_files_count_for_being_up_to_date(tmp_path: Path) -> None:
     assert STEP.files_in_options(options) == ["a.parquet", "hub:sentence-transformers/stsb:test"]
 
 
+def test_data_of_a_named_task_takes_the_place_of_the_hub(tmp_path: Path) -> None:
+    path = _file(tmp_path).removeprefix("sts:")
+    options = _options("STS12", task_data=(f"sts12={path}",))
+    assert STEP.files_in_options(options) == [path]
+    given = evaluate([_encoder(ANGLES)], options=options).tasks[0]
+    assert given.models == evaluate([_encoder(ANGLES)], options=_options(f"sts:{path}")).tasks[0].models
+    assert (given.task, given.source) == ("STS12", path)
+
+
 def test_the_steps_record_loads_no_heavy_library() -> None:
-    heavy = "{'torch', 'transformers', 'sentence_transformers', 'faiss', 'datasets'}"
+    heavy = "{'torch', 'transformers', 'sentence_transformers', 'faiss', 'datasets', 'sklearn', 'scipy'}"
     code = f"import sys, pairforge.evaluation.evaluate; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 

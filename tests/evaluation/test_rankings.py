@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from pairforge.evaluation import statistics
-from pairforge.evaluation.rankings import RANKING_MEASURES, bootstrap_rankings, rankings
+from pairforge.evaluation.rankings import RANKING_MEASURES, best_f1_threshold, bootstrap_rankings, rankings
 from tests.strategies import tied_numbers
 
 ROWS = st.lists(st.tuples(tied_numbers, st.integers(0, 1)), min_size=2, max_size=40)
@@ -19,9 +19,14 @@ def _expected(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return {
         "average_precision": metrics.average_precision_score(labels, scores) if labels.any() else np.nan,
         "auc": metrics.roc_auc_score(labels, scores) if both else np.nan,
+        "f1": max(_f1(labels, scores >= threshold) for threshold in scores) if labels.any() else np.nan,
         "accuracy": max(np.mean((scores >= threshold) == labels) for threshold in thresholds),
         "accuracy_at_half": np.mean((scores >= 0.5) == labels),
     }
+
+
+def _f1(labels: np.ndarray, told: np.ndarray) -> float:
+    return float(metrics.f1_score(labels, told, zero_division=0))
 
 
 @given(ROWS)
@@ -52,3 +57,18 @@ def test_columns_meet_the_same_resamples_whatever_the_block_size(monkeypatch: py
     for name, values in whole.items():
         assert np.array_equal(values[0], values[1])
         assert values[0] == pytest.approx(in_blocks[name][0])
+
+
+@given(ROWS.filter(lambda rows: any(label for _, label in rows)))
+def test_best_f1_is_that_of_sentence_transformers_and_of_its_threshold(rows: list[tuple[float, int]]) -> None:
+    from sentence_transformers.sentence_transformer.evaluation import BinaryClassificationEvaluator
+
+    scores, labels = np.array(rows).T
+    best = BinaryClassificationEvaluator.find_best_f1_and_threshold(scores, labels, True)[0]
+    assert rankings(scores, labels)["f1"] == pytest.approx(best)
+    assert _f1(labels, scores >= best_f1_threshold(scores, labels)) == pytest.approx(best)
+
+
+def test_the_threshold_lies_midway_to_the_next_score() -> None:
+    assert best_f1_threshold([0.9, 0.7, 0.2, 0.1], [1, 1, 0, 0]) == pytest.approx(0.45)
+    assert best_f1_threshold([0.9, 0.7, 0.2], [0, 0, 1]) == pytest.approx(0.2)

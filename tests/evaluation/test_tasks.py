@@ -38,6 +38,12 @@ def pairs_of(task: Task) -> pl.DataFrame:
         ("sts:hub:x/y:test", "hub:x/y:test"),
         ("stsb", "hub:sentence-transformers/stsb:test"),
         ("pairs:a.csv", "a.csv"),
+        ("sts12", "hub:mteb/sts12-sts:test"),
+        ("STS16", "hub:mteb/sts16-sts:test"),
+        ("SICK", "hub:mteb/sickr-sts:test"),
+        ("classification:folder", "folder"),
+        ("clustering:a.csv", "a.csv"),
+        ("triplets:a.csv", "a.csv"),
         ("sts:", None),
         ("stsbenchmark", None),
         ("STS:a.csv", None),
@@ -82,9 +88,20 @@ def test_rows_that_judge_nothing_get_one_sentence(tmp_path: Path, rows: list[dic
     assert str(tmp_path) in str(error.value)
 
 
-def test_stsb_out_of_reach_points_to_a_file_instead() -> None:
-    with pytest.raises(FileError, match="sts:FILE"):
-        read_task("stsb", PLAIN)
+@pytest.mark.parametrize(
+    ("task", "dataset"),
+    [("stsb", "sentence-transformers/stsb"), ("STS14", "mteb/sts14-sts"), ("sick", "mteb/sickr-sts")],
+)
+def test_a_named_task_out_of_reach_says_what_to_put_where(task: str, dataset: str) -> None:
+    with pytest.raises(FileError, match=f"test split of https://huggingface.co/datasets/{dataset} .*") as error:
+        read_task(task, PLAIN)
+    assert f"--task-data {task.lower()}=FILE" in str(error.value)
+
+
+def test_a_file_of_ones_own_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no such file") as error:
+        read_task("sts13", Reading({}, None, {"sts13": str(tmp_path / "no.csv")}))
+    assert "hub" not in str(error.value)
 
 
 LABELLED = pl.DataFrame(ROWS).select("sentence1", "sentence2", label=pl.Series([1, 0, 0]))
