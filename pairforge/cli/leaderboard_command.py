@@ -49,5 +49,5 @@ def leaderboard(
     if form is Format.TEXT:
         show_by_task(rows)
         return
-    for of_task in dict.fromkeys(row["Task"] for row in rows):
-        typer.echo(markdown_table([row for row in rows if row["Task"] == of_task]))
+    for board in dict.fromkeys((row["Task"], *row) for row in rows):
+        typer.echo(markdown_table([row for row in rows if (row["Task"], *row) == board]))

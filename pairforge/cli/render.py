@@ -72,12 +72,12 @@ def show_results(step: str, outcome: Outcome) -> None:
 
 
 def show_by_task(rows: Iterable[Mapping[str, str]]) -> None:
-    """Rows with the headings Task and Items as a table for each task, on stdout."""
-    by_task: dict[str, list[Mapping[str, str]]] = {}
+    """Rows with the headings Task and Items as a table for each task and what is measured of it, on stdout."""
+    by_task: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
     for row in rows:
         shown = {heading: text for heading, text in row.items() if heading not in ("Task", "Items")}
-        by_task.setdefault(f"{row['Task']}, {row['Items']}", []).append(shown)
-    for place, (task, of_task) in enumerate(by_task.items()):
+        by_task.setdefault((f"{row['Task']}, {row['Items']}", *shown), []).append(shown)
+    for place, ((task, *_), of_task) in enumerate(by_task.items()):
         typer.echo(f"\n{task}" if place else task)
         table(of_task)
 

@@ -35,9 +35,9 @@ class Entry(BaseModel):
     confidence: float
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
-        """What it is about; a later entry of the same key takes its place."""
-        return self.task.task, self.task.source, self.task.rows, self.scores.identity
+    def board(self) -> tuple[str, str, int, tuple[str, ...]]:
+        """What it may be compared within: the task, its items and what is measured of them."""
+        return self.task.task, self.task.source, self.task.rows, self.task.measures
 
     @property
     def main(self) -> float:
@@ -75,15 +75,14 @@ def read_leaderboard(paths: Sequence[Path]) -> list[Entry]:
     Raises:
         FileError: there is none, or a line is no entry.
     """
-    found: dict[tuple[str, str, int, str], Entry] = {}
-    for path in _files(paths):
-        found |= {entry.key: entry for entry in _read(path)}
-    tasks = list(dict.fromkeys(key[:3] for key in found))
-    return sorted(found.values(), key=lambda entry: (tasks.index(entry.key[:3]), -entry.main))
+    entries = (entry for path in _files(paths) for entry in _read(path))
+    found = {(entry.board, entry.scores.identity): entry for entry in entries}
+    boards = list(dict.fromkeys(board for board, _ in found))
+    return sorted(found.values(), key=lambda entry: (boards.index(entry.board), -entry.main))
 
 
 def leaderboard_table(entries: Sequence[Entry]) -> list[dict[str, str]]:
-    """One row an entry: heading → text; entries of one task have the same headings."""
+    """One row an entry: heading → text; entries of one task and the same measures have the same headings."""
     return [
         {
             "Task": entry.task.task,

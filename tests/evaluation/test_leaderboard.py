@@ -46,6 +46,15 @@ def test_a_later_result_of_the_same_model_and_task_takes_the_place_of_the_earlie
     assert len(read_leaderboard([path])) == 4
 
 
+def test_results_by_other_measures_stand_beside_each_other(results: Evaluation, tmp_path: Path) -> None:
+    path = tmp_path / "leaderboard.jsonl"
+    add_results(results, path)
+    other = [task.model_copy(update={"measures": ("pearson",)}) for task in results.tasks]
+    add_results(results.model_copy(update={"tasks": tuple(other)}), path)
+    table = leaderboard_table(read_leaderboard([path]))
+    assert ["Spearman" in row for row in table] == [True] * 4 + [False] * 4
+
+
 def test_leaderboards_below_a_folder_are_read_together(results: Evaluation, tmp_path: Path) -> None:
     for place, folder in enumerate(("a", "b/c")):
         task = results.tasks[place]

@@ -27,8 +27,10 @@ def ranked(scores: Floats, depth: int) -> Columns:
         Columns of the documents, the best first, shape (queries, min(depth, documents)); NOT_FOUND after the last one
         that was found.
     """
-    columns = _contenders(scores, depth)
-    of_these = np.take_along_axis(scores, columns, axis=1)
+    # trec_eval keeps scores as float32: what is equal there is a tie.
+    kept = np.asarray(scores, dtype=np.float32)
+    columns = _contenders(kept, depth)
+    of_these = np.take_along_axis(kept, columns, axis=1)
     # The columns ascend, so that a stable sort leaves equal scores in their order.
     order = np.argsort(-of_these, axis=1, kind="stable")
     found = np.take_along_axis(of_these, order, axis=1) > -np.inf

@@ -73,7 +73,7 @@ def read_retrieval_set(folder: str, options: RetrievalOptions) -> RetrievalSet:
     _refuse_twice(files.corpus, documents, ["doc_id"])
     _refuse_twice(files.queries, queries, ["query_id"])
     _refuse_twice(files.qrels, judgements, ["query_id", "doc_id"])
-    _refuse_strangers(files.qrels, judgements, queries, documents)
+    _refuse_misfits(files, judgements, queries, documents)
     documents = _whole_texts(documents).sort("doc_id", descending=True)
     kept = judgements.select("query_id", "doc_id", "relevance").join(queries, on="query_id", how="semi")
     asked = queries.join(judgements, on="query_id", how="semi").select("query_id", "text").sort("query_id")
@@ -135,13 +135,18 @@ def _refuse_twice(source: str, frame: pl.DataFrame, key: list[str]) -> None:
         )
 
 
-def _refuse_strangers(qrels: str, judgements: pl.DataFrame, queries: pl.DataFrame, documents: pl.DataFrame) -> None:
+def _refuse_misfits(
+    files: RetrievalFiles, judgements: pl.DataFrame, queries: pl.DataFrame, documents: pl.DataFrame
+) -> None:
+    qrels = files.qrels
     relevant = judgements.filter(pl.col("relevance") > 0)
     if relevant.is_empty():
         raise FrameError(
             f"{qrels}: not one of {judgements.height:,} judgements calls a document relevant (above 0). Give the "
             "judgements of a retrieval task."
         )
+    if documents.height < 2:
+        raise FrameError(f"{files.corpus}: a ranking needs two documents or more, but there is only one.")
     asked = relevant.join(queries, on="query_id", how="semi")
     if asked.join(documents, on="doc_id", how="semi").is_empty():
         raise FrameError(

@@ -89,8 +89,7 @@ class Retrieval:
             yield block.first_query, self._admitted(block)
         if not differ:
             raise ModelError(
-                f"{model.name}: gives every document of {self.name} the same score, whatever the query; it tells no "
-                "texts apart."
+                f"{model.name}: gives all documents of {self.name} the same score; it tells no texts apart."
             )
 
     def _tells_apart(self, model: Judged, block: ScoreBlock) -> bool:
@@ -136,4 +135,5 @@ def read_retrieval(name: str, source: str, options: RetrievalOptions) -> Retriev
             "out."
         )
     found = read_pairs_as_retrieval_set(source, options.documents) if of_pairs else read_retrieval_set(source, options)
-    return Retrieval(name, source, found, options.cutoff)
+    shown = source if of_pairs or options.split is None else f"{source}, split {options.split}"
+    return Retrieval(name, shown, found, options.cutoff)

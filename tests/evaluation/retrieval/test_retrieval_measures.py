@@ -42,7 +42,7 @@ def laid_out(run: trec.Run, qrels: trec.Qrels) -> tuple[np.ndarray, Relevance]:
         if gain > 0
     ]
     arrays = np.array(relevant, dtype=np.int64).reshape(-1, 3).T
-    scores = np.array([[of_query[name] for name in doc_ids] for of_query in run.values()], dtype=np.float32)
+    scores = np.array([[of_query[name] for name in doc_ids] for of_query in run.values()])
     return scores, Relevance(len(run), len(doc_ids), *arrays)
 
 

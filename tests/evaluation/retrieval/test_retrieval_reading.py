@@ -207,7 +207,12 @@ def test_two_files_that_could_be_one_part_are_refused(folder: Path) -> None:
         ("corpus", [{"_id": "1", "title": "a"}], "'text' is missing"),
         ("corpus", [*DOCUMENTS, {"_id": "9", "text": "again"}], "doc_id '9' stands in more than one row"),
         ("corpus", [*DOCUMENTS, {"_id": "11", "text": None}], "'text' is null in 1 of 4 rows, first in row 4"),
-        ("corpus", [{"_id": "other", "text": "a"}], "names a query and a document that are there"),
+        ("corpus", DOCUMENTS[:1], "two documents or more, but there is only one"),
+        (
+            "corpus",
+            [{"_id": "x", "text": "a"}, {"_id": "y", "text": "b"}],
+            "names a query and a document that are there",
+        ),
         ("queries", [*QUERIES, QUERIES[0]], "query_id 'q2' stands in more than one row"),
         ("queries", [{"_id": "1.5", "text": "a"}], "names a query and a document that are there"),
         ("queries", QUERIES[:1], "two queries or more"),
