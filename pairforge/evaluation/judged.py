@@ -15,7 +15,7 @@ from pairforge.agreement import Array
 from pairforge.errors import ModelError, OptionsError
 from pairforge.evaluation.shrinking.forms import AS_IT_IS, Form, forms_of
 from pairforge.evaluation.shrinking.quantised import Int8Scale, Precision, as_seen, unit
-from pairforge.evaluation.sts import pair_similarities
+from pairforge.evaluation.sts import own_similarity, pair_similarities, similarity_to
 from pairforge.execution.step import StepContext
 from pairforge.model_names import LEXICAL
 from pairforge.models import Encoder, Floats, ModelSpec, PairScorer, Side, TextMatcher, TextPair
@@ -120,6 +120,8 @@ class JudgedEncoder:
         self.spec = model.spec
         self.name = self.spec.name + ("" if form is None else f" @{form.dimension} {form.precision}")
         self.identity = self.spec.identity if form is None else _digest(self.spec.identity, form)
+        # A vector that was cut or kept in fewer bits has no length of its own.
+        self._similarity = own_similarity(self.spec) if form is None else "cosine"
 
     @property
     def form(self) -> Form:
@@ -127,19 +129,22 @@ class JudgedEncoder:
         return self._form or Form(AS_IT_IS, self.model.dimension, "float32")
 
     def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
-        """The cosine, the dot product, and the negative Euclidean and Manhattan distances; both on the query side."""
+        """The cosine, the dot product, and the negative Euclidean and Manhattan distances; both on the query side.
+
+        First comes the one that the model's files name as its own, else the cosine.
+        """
         texts, rows = [*pairs["sentence1"], *pairs["sentence2"]], pairs.height
         (table,) = self._tables({Side.QUERY: texts}, context)
-        return pair_similarities(table, range(rows), range(rows, 2 * rows))
+        found = pair_similarities(table, range(rows), range(rows, 2 * rows))
+        return {self._similarity: found.pop(self._similarity), **found}
 
     def search(self, queries: Sequence[str], documents: Sequence[str], context: StepContext) -> Iterator[ScoreBlock]:
-        """By the cosine, each text encoded on its own side."""
+        """By the similarity that the model's files name, else by the cosine, each text encoded on its own side."""
         asked, held = self._tables({Side.QUERY: queries, Side.DOCUMENT: documents}, context)
-        targets = unit(held.take(range(len(held))))
+        score = similarity_to(held.take(range(len(held))), self._similarity)
         step = max(1, _CELLS_AT_ONCE // max(1, len(held)))
         for first in range(0, len(asked), step):
-            block = unit(asked.take(range(first, min(first + step, len(asked)))))
-            yield ScoreBlock(first, block @ targets.T)
+            yield ScoreBlock(first, score(asked.take(range(first, min(first + step, len(asked))))))
 
     def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """Its vectors, on the query side."""

@@ -1,14 +1,57 @@
-"""How close a model holds the texts of pairs to be, from its vectors."""
+"""How close a model holds texts to be, from its vectors: of pairs, and of queries and documents."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
 from pairforge.agreement import Array
+from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.sentence_models import model_folder
 from pairforge.engines.tables import VectorTable
-from pairforge.models import Floats
+from pairforge.evaluation.shrinking.quantised import unit
+from pairforge.models import Floats, ModelSpec
+
+Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
+SIMILARITIES: tuple[Similarity, ...] = ("cosine", "dot", "euclidean", "manhattan")
 
 _BLOCK_ROWS = 4096
+
+
+def own_similarity(spec: ModelSpec) -> Similarity:
+    """How the model's files say that its vectors are to be compared; the cosine where they do not say."""
+    if spec.path is None or not spec.path.is_dir() or spec.method is not None:
+        return "cosine"
+    named = ModelConfiguration(model_folder(spec)).similarity
+    return next((similarity for similarity in SIMILARITIES if similarity == named), "cosine")
+
+
+def similarity_to(documents: Floats, similarity: Similarity) -> Callable[[Floats], Floats]:
+    """What compares queries with these documents; higher is closer.
+
+    Args:
+        documents: Their vectors as the model gives them, shape (documents, dimension).
+        similarity: How.
+
+    Returns:
+        Vectors of queries, shape (queries, dimension) → float32, shape (queries, documents).
+    """
+    if similarity == "cosine":
+        targets = unit(documents)
+        return lambda queries: unit(queries) @ targets.T
+    if similarity == "dot":
+        return lambda queries: queries @ documents.T
+    metric = {"euclidean": "euclidean", "manhattan": "cityblock"}[similarity]
+
+    def distances(queries: Floats) -> Floats:
+        from scipy.spatial.distance import cdist  # noqa: PLC0415 - few models want it
+
+        found: Floats = -cdist(queries, documents, metric).astype(np.float32)
+        return found
+
+    return distances
 
 
 def pair_similarities(vectors: VectorTable, first: range, second: range) -> dict[str, Array]:
