@@ -167,6 +167,7 @@ def test_models_without_vectors_or_differences_are_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.model
+@pytest.mark.filterwarnings("ignore")  # mteb's own, of versions and of tasks that have a successor
 def test_probes_are_equal_to_mtebs(shared_data: Path, tmp_path: Path) -> None:
     import mteb
     from sentence_transformers import SentenceTransformer

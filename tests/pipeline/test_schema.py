@@ -175,6 +175,11 @@ def test_all_faults_are_listed_in_one_error() -> None:
         ('step = "split-pairs"\npairs = "stage:s"', "stages: s → s wait for each other;"),
         ('step = "split-pairs"\npairs = "runs/r/s.parquet"', "is what stage 's' writes; say \"stage:s\"."),
         ('step = "evaluate"\nmodels = "stage:x"\ntask = "sts:no.csv"', "stages.s: no.csv: there is no such file"),
+        ('step = "evaluate"\nmodels = "stage:x"\ntask = "sts12"', "name that file: task_data sts12=FILE."),
+        (
+            'step = "evaluate"\nmodels = "stage:x"\ntask = "sts12"\ntask_data = "sts12=no.csv"',
+            "stages.s: no.csv: there is no such file",
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_stage_is_one_clear_fault(table: str, fault: str) -> None:
@@ -230,6 +235,27 @@ def test_one_shape_is_read_as_another_where_its_columns_are_known_by_both_names(
 def test_columns_that_travel_along_may_be_named() -> None:
     text = '[stages.p]\nstep = "split-pairs"\npairs = "pairs.parquet"\n[stages.s]\nstep = "split-pairs"\n'
     assert read(text + 'pairs = { source = "stage:p", columns = { anchor = "title" } }').names == ["p", "s"]
+
+
+def test_the_data_of_a_task_may_be_what_another_stage_makes() -> None:
+    text = """
+        [stages.scored]
+        step = "convert-nli"
+        nli = "nli.jsonl"
+        to = "scored"
+        [stages.model]
+        step = "init-model"
+        kind = "static"
+        [stages.s]
+        step = "evaluate"
+        models = "stage:model"
+        task = ["sick", "sts:stage:scored"]
+        task_data = "sick=stage:scored"
+        """
+    options = read(text).stages[2].stage.options.model_dump()
+    made = options["task"][1].removeprefix("sts:")
+    assert made.endswith("scored.parquet")
+    assert options["task_data"] == (f"sick={made}",)
 
 
 def test_a_corpus_of_any_shape_is_taken_on_trust() -> None:
