@@ -18,9 +18,8 @@ from pairforge.models import Floats
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    Features: TypeAlias = Floats | csr_array
-    """A row a text, shape (texts, dimension)."""
-
+Features: TypeAlias = "Floats | csr_array"
+"""A row a text, shape (texts, dimension)."""
 Codes = npt.NDArray[np.int64]
 
 _LARGEST_ITERATIONS = 100
@@ -36,7 +35,8 @@ def classified(known: Features, classes: Codes, asked: Features) -> Codes:
         asked: Vectors to be classified.
     """
     with _unfinished_allowed():
-        found: Codes = LogisticRegression(max_iter=_LARGEST_ITERATIONS).fit(known, classes).predict(asked)
+        learnt = LogisticRegression(max_iter=_LARGEST_ITERATIONS).fit(_readable(known), classes)
+        found: Codes = learnt.predict(_readable(asked))
     return found
 
 
@@ -57,8 +57,16 @@ def clusters(vectors: Features, number: int, samples: Sequence[Sequence[int]], *
     )
     for sample in samples:
         with _unfinished_allowed():
-            found: Codes = model.fit_predict(vectors[np.asarray(sample)]).astype(np.int64)
+            found: Codes = model.fit_predict(_readable(vectors[np.asarray(sample)])).astype(np.int64)
         yield found
+
+
+def _readable(vectors: Features) -> Features:
+    if isinstance(vectors, np.ndarray):
+        return vectors
+    # scikit-learn refuses places of 64 bits in sparse rows.
+    places = [held.astype(np.int32) for held in (vectors.indices, vectors.indptr)]
+    return type(vectors)((vectors.data, *places), shape=vectors.shape)
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from scipy.sparse import csr_array
 
+from pairforge.engines.loading import load_matcher
 from pairforge.errors import FileError, FrameError, ModelError
 from pairforge.evaluation.classification import (
     EXPERIMENTS,
@@ -22,7 +21,8 @@ from pairforge.evaluation.judged import JudgedEncoder
 from pairforge.evaluation.pair_tasks import Reading
 from pairforge.evaluation.task import Means
 from pairforge.execution.step import StepContext
-from pairforge.models import Floats, ModelKind, ModelRequest
+from pairforge.model_files import resolve
+from pairforge.models import ModelKind, ModelRequest
 from tests.evaluation.labelled import labelled
 from tests.fakes import LetterEncoder, OverlapScorer, TableEncoder
 
@@ -76,13 +76,16 @@ def test_each_draw_has_eight_texts_of_each_class_and_all_of_a_smaller_one() -> N
     assert few_of_each(classes, seed=42) == draws != few_of_each(classes, seed=1)
 
 
-def test_sparse_features_are_probed_as_dense_ones_are(tmp_path: Path) -> None:
-    class Sparse(JudgedEncoder):
-        def features(self, texts: Sequence[str], context: StepContext) -> Floats:
-            return csr_array(super().features(texts, context))  # type: ignore[return-value]
-
-    task, means = _task(tmp_path), _means(tmp_path)
-    assert task.predict(Sparse(LetterEncoder()), means).equals(task.predict(JudgedEncoder(LetterEncoder()), means))
+@pytest.mark.parametrize("name", ["tfidf", "bm25"])
+def test_words_are_probed_and_clustered_by_their_weights(tmp_path: Path, name: str) -> None:
+    folder = _folder(tmp_path, labelled(12), labelled(4, first=20))
+    model = load_matcher(resolve(ModelRequest(name=name), ModelKind.JUDGED))
+    options = EvaluateOptions(
+        task=(f"classification:{folder}", f"clustering:{folder}/test.jsonl"), bootstrap_samples=100
+    )
+    probed, clustered = evaluate([model], options=options, context=StepContext(cache=tmp_path / "cache")).tasks
+    assert probed.models[0].metrics["accuracy"].value == 1
+    assert 0 < clustered.models[0].metrics["v_measure"].value <= 1
 
 
 def test_labels_of_numbers_are_ordered_as_numbers(tmp_path: Path) -> None:
@@ -173,7 +176,6 @@ def test_probes_are_equal_to_mtebs(shared_data: Path, tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
     from pairforge.engines.encoders import load_encoder
-    from pairforge.model_files import resolve
 
     encoder, source = shared_data.parent / "models" / "potion-4m", shared_data / "banking77"
     options = EvaluateOptions(task=(f"classification:{source}",), bootstrap_samples=100)
