@@ -18,6 +18,7 @@ SECTIONS: Mapping[str, str] = {
     "scores": "pairs already scored, by model",
     "answers": "questions already answered by language models, by model",
     "digests": "digests of files already read",
+    "mteb": "results of mteb's tasks, by data and model",
 }
 """The folders that pairforge makes in its cache, and what they hold; nothing else in there is ever deleted."""
 

@@ -35,7 +35,7 @@ from pairforge.evaluation.tasks import (
     files_of,
     mend_of,
     nearest_tasks,
-    read_task,
+    read_tasks,
     source_of,
 )
 from pairforge.execution.step import Artifact, ModelRole, SeededOptions, Step, StepContext
@@ -45,6 +45,7 @@ from pairforge.option_faults import nearest_names
 
 _DECIMALS = 6
 _TASKS = ", ".join([*(f"{word}:{kind.source} ({kind.holds})" for word, kind in KINDS.items()), *NAMED])
+_MTEB = "mteb:"
 _COLUMNS = ("sentence1", "sentence2", "score", "label", "text", "anchor", "positive", "negative")
 
 _ColumnName = Annotated[str | None, Field(min_length=1)]
@@ -114,6 +115,8 @@ class EvaluateOptions(SeededOptions, RetrievalOptions, JudgedOptions):
 
     @model_validator(mode="after")
     def _data_of_tasks(self) -> Self:
+        if any(task.startswith(_MTEB) for task in self.task):
+            return self  # A benchmark's tasks are known only when it is read.
         asked = [canonical(task) for task in self.task if canonical(task) in NAMED]
         for name in self.data_by_task:
             if name not in asked:
@@ -164,11 +167,11 @@ def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: Step
     if not models:
         raise OptionsError("There is no model to evaluate: name one or more.")
     within = context or StepContext()
-    tasks = [read_task(name, options.reading) for name in options.task]
+    tasks = [task for name in options.task for task in read_tasks(name, options.reading)]
+    _refuse_data_of_others(options, tasks)
     for task in tasks:
         for guess in task.guesses:
             within.ledger.note(guess)
-        within.ledger.count(f"{task.items} evaluated", task.rows)
     every = [one for model in models for one in judged(model, options)]
     return Evaluation(
         confidence=options.confidence,
@@ -179,9 +182,17 @@ def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: Step
     )
 
 
+def _refuse_data_of_others(options: EvaluateOptions, tasks: Sequence[Task]) -> None:
+    asked = {canonical(task.name.removeprefix(_MTEB)) for task in tasks}
+    for name in options.data_by_task:
+        if canonical(name.removeprefix(_MTEB)) not in asked:
+            raise OptionsError(f"task_data: no task '{name}' is asked for; {nearest_names(name, sorted(asked))}.")
+
+
 def _results(task: Task, models: Sequence[Judged], options: EvaluateOptions, context: StepContext) -> TaskResults:
     means = Means(options.bootstrap_samples, options.seed, context)
     judgements = task.measure([task.predict(model, means) for model in models], means)
+    context.ledger.count(f"{task.items} evaluated", task.rows)
     return TaskResults(
         task=task.name,
         source=task.source,
@@ -275,7 +286,8 @@ def _outputs(options: EvaluateOptions) -> dict[str, Artifact]:
 
 def _task_files(options: EvaluateOptions) -> list[str]:
     files = [file for task in options.task for file in files_of(task, options.data_by_task)]
-    return [*files, *options.documents]
+    folders = [path for name, path in options.data_by_task.items() if path not in files]
+    return [*files, *folders, *options.documents]
 
 
 STEP = Step(

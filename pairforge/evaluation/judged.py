@@ -148,7 +148,11 @@ class JudgedEncoder:
 
     def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """Its vectors, on the query side."""
-        (table,) = self._tables({Side.QUERY: texts}, context)
+        return self.vectors(texts, Side.QUERY, context)
+
+    def vectors(self, texts: Sequence[str], side: Side, context: StepContext) -> Floats:
+        """Its vectors on one side, shape (rows, dimension)."""
+        (table,) = self._tables({side: texts}, context)
         return table.take(range(len(table)))
 
     def _tables(self, texts_by_side: dict[Side, Sequence[str]], context: StepContext) -> list[VectorTable]:

@@ -95,6 +95,10 @@ def _difference(task: TaskResults, place: int) -> str:
     if place == 0:
         return "–"
     # By place, for names need not differ; the comparisons with the first model stand first.
-    found = task.differences[(place - 1) * len(task.measures)]
+    first = task.models[0]
+    compared = [name for name in task.measures if first.metrics[first.metric(name)].low is not None]
+    if task.measures[0] not in compared:
+        return "–"  # It knows no predictions of items; a measure beside it does.
+    found = task.differences[(place - 1) * len(compared)]
     clear = "" if found.excludes_zero else ", unclear"
     return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}{clear})"

@@ -24,16 +24,30 @@ class TaskKind:
         read: Reads one, from its name, its source and how that is to be read.
         source: What stands behind the colon.
         files: The files of a source; itself where it is one.
+        each: The tasks that one stands for: itself, or all that it is the mean of, and itself last.
     """
 
     holds: str
     read: Callable[[str, str, Reading], Task]
     source: str = "FILE"
     files: Callable[[str], Sequence[str]] = lambda source: [source]
+    each: Callable[[Task], Sequence[Task]] = lambda task: [task]
 
 
 def _read_retrieval(name: str, source: str, reading: Reading) -> Task:
     return read_retrieval(name, source, reading.retrieval)
+
+
+def _read_mteb(name: str, source: str, reading: Reading) -> Task:
+    from pairforge.evaluation.mteb_tasks.task import read_mteb  # noqa: PLC0415 - loads an extra
+
+    return read_mteb(name, source, reading)
+
+
+def _each_of_mteb(task: Task) -> Sequence[Task]:
+    from pairforge.evaluation.mteb_tasks.task import each_task  # noqa: PLC0415 - loads an extra
+
+    return each_task(task)
 
 
 KINDS: Mapping[str, TaskKind] = {
@@ -45,6 +59,7 @@ KINDS: Mapping[str, TaskKind] = {
     ),
     "clustering": TaskKind("texts with labels", read_clustering),
     "retrieval": TaskKind("a folder of corpus, queries and qrels, or a file of pairs", _read_retrieval, "DIR"),
+    "mteb": TaskKind("a task or a whole benchmark of mteb", _read_mteb, "NAME", lambda source: [], _each_of_mteb),
 }
 """What stands before the colon of a task's name → its kind."""
 
@@ -97,6 +112,15 @@ def mend_of(source: str) -> str:
         f"Or fetch the {split} split of https://huggingface.co/datasets/{dataset} where there is a connection (columns "
         f"sentence1, sentence2, score) and name that file: --task-data {name}=FILE."
     )
+
+
+def read_tasks(name: str, reading: Reading) -> Sequence[Task]:
+    """What a name stands for: one task, or those of a benchmark and then their mean.
+
+    Raises:
+        FileError, FrameError: as `read_task`.
+    """
+    return KINDS[_split(name, reading.task_data)[0]].each(read_task(name, reading))
 
 
 def read_task(name: str, reading: Reading) -> Task:

@@ -65,6 +65,8 @@ def _check_source(
 
 
 def _check_exists(place: str, source: str, faults: Faults, mend: str = "") -> None:
+    if Path(source).expanduser().is_dir():
+        return  # Its layout may be the step's own, no folder of shards.
     try:
         source_exists(source)
     except PairforgeError as error:

@@ -1,0 +1,1 @@
+"""Tasks and benchmarks of mteb, run by mteb itself: the one home of that library (extra `mteb`)."""
