@@ -20,11 +20,10 @@ import pairforge as pf
 from pairforge.cache import cache_folder
 from pairforge.cli.quiet import quiet_libraries
 from pairforge.cli.render import table
-from pairforge.evaluation.pair_tasks import Reading, read_scored_pairs
-from pairforge.execution.inputs import FileInput
-from pairforge.pipeline.augment_verify import usual_rates
-from pairforge.pipeline.comparison import Contest, Contestant, Judge, compare
-from pairforge.pipeline.standings import DEV, standings_table
+from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.pipeline.comparison import DEV, Contest, Contestant, hold
+from pairforge.pipeline.standings import standings_of, standings_table
+from pairforge.pipeline.students import usual_rates
 from pairforge.progress import terminal
 from pairforge.training.options import Precision
 
@@ -83,14 +82,11 @@ def main(  # noqa: PLR0917 - typer passes them by name
             contestants.append(Contestant(name, corpus, pf.read_frame(corpus).height, steps))
         trained_on = work / "stages" / "gold.parquet"
         contestants.insert(1, Contestant(GOLD, trained_on, pf.read_frame(trained_on).height, steps))
-        judges = {
-            name: Judge(source, read_scored_pairs(name, source, Reading({}, None)).pairs["score"].to_numpy())
-            for name, source in ((DEV, dev), ("test", test))
-        }
+        tasks = {DEV: f"sts:{dev}", "test": f"sts:{test}"}
         contest = Contest(
             student=student,
-            judges=judges,
-            reading=FileInput(()),
+            tasks=tasks,
+            judging=TaskOptions(task=tuple(tasks.values())),
             rates=tuple(rate or usual_rates(student)),
             seeds=seeds,
             batch_size=64,
@@ -99,7 +95,7 @@ def main(  # noqa: PLR0917 - typer passes them by name
             cache=cache_folder(),
             precision=precision,
         )
-        standings = compare(contestants, contest, baseline=GOLD, progress=terminal)
+        standings = standings_of(hold(contestants, contest, progress=terminal), contest, baseline=GOLD)
     table(standings_table(standings, GOLD))
 
 

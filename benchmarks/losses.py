@@ -23,15 +23,17 @@ import polars as pl
 import typer
 
 import pairforge as pf
-from pairforge.agreement import Array
+from pairforge.agreement import Array, spearman
 from pairforge.cache import cache_folder
-from pairforge.execution.stage import FileInput
+from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.evaluation.statistics import paired_bootstrap
 from pairforge.files import read_frames
 from pairforge.frames import SCORED_PAIR, adopt
 from pairforge.model_files import resolve
 from pairforge.models import ModelKind, ModelRequest
-from pairforge.pipeline.comparison import FRESH_STATIC, Contest, Contestant, Judge
-from pairforge.pipeline.standings import DEV, shown_difference
+from pairforge.pipeline.comparison import DEV, Contest, Contestant
+from pairforge.pipeline.standings import shown_difference
+from pairforge.pipeline.students import FRESH_STATIC
 
 DATA = Path(os.environ.get("PAIRFORGE_TEST_DATA", "../shared/data"))
 JUDGED = "STSb dev"
@@ -43,13 +45,13 @@ CORPORA = {
 RATES = {"static": (0.01, 0.03, 0.1, 0.3), "transformer": (1e-4, 3e-4, 1e-3)}
 
 
-def judge(name: str, split: str, folder: Path) -> Judge:
+def judge(name: str, split: str, folder: Path) -> Path:
     """STSb pairs with scores in [0, 1], as a file of the folder."""
     source = DATA / "stsb" / f"{split}.parquet"
     pairs = adopt(pf.read_frame(str(source)), [SCORED_PAIR], str(source)).frame
     place = folder / f"{name}.parquet".replace(" ", "-")
     pairs.write_parquet(place)
-    return Judge(str(place), pairs["score"].to_numpy())
+    return place
 
 
 def start(student: str, folder: Path, size: int, seed: int) -> str:
@@ -68,7 +70,7 @@ def similarities(contest: Contest, corpus: Contestant, rate: float | None, start
     """The judged pairs' cosines by the students of all seeds, shape (seeds, pairs)."""
     return np.stack(
         [
-            replace(contest, student=starts(seed)).similarities(corpus, rate, seed)[JUDGED]
+            replace(contest, student=starts(seed)).predictions(corpus, rate, seed)[JUDGED]["cosine"].to_numpy()
             for seed in range(contest.seeds)
         ]
     )
@@ -76,8 +78,9 @@ def similarities(contest: Contest, corpus: Contestant, rate: float | None, start
 
 def line(trained_on: Contestant, rate: float | None, found: Array, contest: Contest, above: Array | None) -> str:
     """A row of the table."""
-    scores = [contest.score(JUDGED, similarities) for similarities in found]
-    ahead = None if above is None else contest.difference(JUDGED, found, above)
+    gold = pl.read_parquet(contest.tasks[JUDGED].removeprefix("sts:"))["score"].to_numpy()
+    scores = [spearman(similarities, gold) for similarities in found]
+    ahead = None if above is None else paired_bootstrap(found, above, gold)
     cells = [trained_on.name, f"{trained_on.rows:,}" if trained_on.steps else "–", "–" if rate is None else f"{rate:g}",
              f"{np.mean(scores):.4f} ± {np.std(scores, ddof=1):.4f}", shown_difference(ahead)]  # fmt: skip
     return f"| {' | '.join(cells)} |"
@@ -97,7 +100,7 @@ def main(  # noqa: PLR0917 - typer passes them by name
     """Train one student by each loss and print the table."""
     folder.mkdir(parents=True, exist_ok=True)
     judges = {DEV: judge(DEV, "train", folder), JUDGED: judge(JUDGED, "dev", folder)}
-    judged = pl.concat(pl.read_parquet(place.source) for place in judges.values())
+    judged = pl.concat(pl.read_parquet(place) for place in judges.values())
     nli = read_frames([str(DATA / "nli" / f"{name}.parquet") for name in ("snli_dev", "counterfactual_train")])
     clean = pf.decontaminate(nli, judged)
     print(
@@ -105,8 +108,8 @@ def main(  # noqa: PLR0917 - typer passes them by name
     )
     shared = Contest(
         student=start(student, folder, size, 1000),
-        judges=judges,
-        reading=FileInput(()),
+        tasks={name: f"sts:{place}" for name, place in judges.items()},
+        judging=TaskOptions(task=tuple(f"sts:{place}" for place in judges.values())),
         rates=tuple(map(float, rates.split(","))) if rates else RATES[student],
         seeds=seeds,
         batch_size=batch_size,

@@ -51,8 +51,8 @@ _COLUMNS = ("sentence1", "sentence2", "score", "label", "text", "anchor", "posit
 _ColumnName = Annotated[str | None, Field(min_length=1)]
 
 
-class EvaluateOptions(SeededOptions, RetrievalOptions, JudgedOptions):
-    """What to evaluate on, and how sure to be."""
+class TaskOptions(SeededOptions, RetrievalOptions):
+    """What to judge by, how that is read, and how sure to be."""
 
     task: Annotated[
         tuple[str, ...],
@@ -66,18 +66,6 @@ class EvaluateOptions(SeededOptions, RetrievalOptions, JudgedOptions):
         int, Field(ge=100, le=1_000_000, description="Resamples of the items behind each interval.")
     ] = 10_000
     confidence: Annotated[float, Field(gt=0, lt=1, description="Share of the resamples an interval holds.")] = 0.95
-    latency: Annotated[
-        bool, Field(description="Also time each model on this machine: one query, and passages a second.")
-    ] = False
-    also: Annotated[
-        tuple[Literal["markdown", "csv"], ...],
-        Field(description="Also write the table as Markdown, or every value as a row of a CSV file."),
-    ] = ()
-    leaderboard: Annotated[
-        str | None,
-        Field(min_length=1, description="JSON lines file to which the results are added; leaderboard.jsonl beside the "
-                                        "output if not given."),
-    ] = None  # fmt: skip
     score_scale: Annotated[
         float | None, Field(gt=0, description="Score that means 'the same'; 5 is guessed for scores above 1, up to 5.")
     ] = None
@@ -115,15 +103,20 @@ class EvaluateOptions(SeededOptions, RetrievalOptions, JudgedOptions):
 
     @model_validator(mode="after")
     def _data_of_tasks(self) -> Self:
-        if any(task.startswith(_MTEB) for task in self.task):
+        if any(task.startswith(_MTEB) for task in self.tasks_read):
             return self  # A benchmark's tasks are known only when it is read.
-        asked = [canonical(task) for task in self.task if canonical(task) in NAMED]
+        asked = [canonical(task) for task in self.tasks_read if canonical(task) in NAMED]
         for name in self.data_by_task:
             if name not in asked:
                 raise ValueError(
                     f"task_data: no task '{name}' that lies on the hub is asked for; {nearest_names(name, asked)}"
                 )
         return self
+
+    @property
+    def tasks_read(self) -> tuple[str, ...]:
+        """Every task that is read."""
+        return self.task
 
     @property
     def data_by_task(self) -> dict[str, str]:
@@ -138,6 +131,22 @@ class EvaluateOptions(SeededOptions, RetrievalOptions, JudgedOptions):
         columns = {column: name for column, name in named.items() if name is not None}
         return Reading(columns, self.score_scale, self.data_by_task, retrieval=self)
 
+
+class EvaluateOptions(TaskOptions, JudgedOptions):
+    """What to evaluate on, and how sure to be."""
+
+    latency: Annotated[
+        bool, Field(description="Also time each model on this machine: one query, and passages a second.")
+    ] = False
+    also: Annotated[
+        tuple[Literal["markdown", "csv"], ...],
+        Field(description="Also write the table as Markdown, or every value as a row of a CSV file."),
+    ] = ()
+    leaderboard: Annotated[
+        str | None,
+        Field(min_length=1, description="JSON lines file to which the results are added; leaderboard.jsonl beside the "
+                                        "output if not given."),
+    ] = None  # fmt: skip
 
 def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext | None = None) -> Evaluation:
     """Measure how well each model agrees with people on each task.
@@ -284,7 +293,8 @@ def _outputs(options: EvaluateOptions) -> dict[str, Artifact]:
     return outputs
 
 
-def _task_files(options: EvaluateOptions) -> list[str]:
+def task_files(options: TaskOptions) -> list[str]:
+    """The files that the tasks are read from."""
     files = [file for task in options.task for file in files_of(task, options.data_by_task)]
     folders = [path for name, path in options.data_by_task.items() if path not in files]
     return [*files, *folders, *options.documents]
@@ -307,6 +317,6 @@ STEP = Step(
     },
     suffix="results",
     version=4,
-    files_in_options=_task_files,
+    files_in_options=task_files,
     mend_of_file=mend_of,
 )

@@ -158,10 +158,24 @@ def paired_bootstrap(
         raise OptionsError("A paired bootstrap needs scores that are finite and not all equal on every side.")
     whole = np.array([correlation(coefficient, column, truth) for column in columns])
     drawn = bootstrap_correlations(columns, truth, coefficients=(coefficient,), samples=samples, seed=seed)
-    by_seed = drawn[coefficient][: len(ours)] - drawn[coefficient][len(ours) :]
-    chosen = np.random.default_rng([seed, 1]).integers(len(ours), size=(len(ours), samples))
-    differences = np.take_along_axis(by_seed, chosen, axis=0).mean(axis=0)
+    differences = over_seeds(drawn[coefficient][: len(ours)] - drawn[coefficient][len(ours) :], seed)
     return interval(float(whole[: len(ours)].mean() - whole[len(ours) :].mean()), differences, confidence)
+
+
+def over_seeds(draws: Array, seed: int = 42) -> Array:
+    """The mean over training seeds, themselves drawn with replacement, of what was drawn over test rows.
+
+    Args:
+        draws: Shape (seeds, samples); column i of each seed is of the same resample of rows. For two sides that are
+            compared, their differences, so that a resample draws the same seeds of both.
+        seed: Decides the seeds of every resample.
+
+    Returns:
+        Shape (samples,).
+    """
+    chosen = np.random.default_rng([seed, 1]).integers(len(draws), size=draws.shape)
+    means: Array = np.take_along_axis(draws, chosen, axis=0).mean(axis=0)
+    return means
 
 
 def paired_means(
@@ -194,9 +208,7 @@ def paired_means(
         )
     gains = ours - theirs
     drawn = np.hstack([gains @ counts for _, counts in resampled_counts(gains.shape[1], samples, seed)])
-    chosen = np.random.default_rng([seed, 1]).integers(len(gains), size=(len(gains), samples))
-    means = np.take_along_axis(drawn / gains.shape[1], chosen, axis=0).mean(axis=0)
-    return interval(float(gains.mean()), means, confidence)
+    return interval(float(gains.mean()), over_seeds(drawn / gains.shape[1], seed), confidence)
 
 
 def _array(values: npt.ArrayLike) -> Array:

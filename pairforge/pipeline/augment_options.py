@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pairforge.errors import OptionsError
 from pairforge.execution.step import SeededOptions
 from pairforge.models import DEFAULT_ENCODER
-from pairforge.pipeline.comparison import FRESH_STATIC
+from pairforge.pipeline.students import FRESH_STATIC
 from pairforge.steps.gold_agreement import Calibration
 from pairforge.steps.propose_pairs import MaxPairs, TopK, Way
 from pairforge.steps.sample_silver import NumSilver, Spread

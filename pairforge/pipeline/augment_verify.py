@@ -9,18 +9,16 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from pairforge.engines.configuration import ModelConfiguration
-from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import FrameError
+from pairforge.evaluation.evaluate import TaskOptions
 from pairforge.evaluation.pair_tasks import Reading, read_scored_pairs
 from pairforge.execution.inputs import FileInput
 from pairforge.files import read_frame, write_frame
-from pairforge.model_files import resolve
-from pairforge.models import ModelKind, ModelRequest
 from pairforge.pipeline.augment_options import AugmentOptions
-from pairforge.pipeline.comparison import FRESH_STATIC, Contest, Contestant, Judge, compare
+from pairforge.pipeline.comparison import DEV, Contest, Contestant, hold
 from pairforge.pipeline.read_gold import scores_in
-from pairforge.pipeline.standings import DEV, Standing, shown_difference, standings_table
+from pairforge.pipeline.standings import Standing, shown_difference, standings_of, standings_table
+from pairforge.pipeline.students import usual_rates
 from pairforge.progress import Progress, silent
 from pairforge.steps.sentence_pairs import FIRST, SECOND, with_keys
 
@@ -31,9 +29,6 @@ SILVER = "gold + silver"
 TRUTH = "all true labels"
 
 _FEWEST_STEPS = 300
-_FRESH_RATES = (0.01, 0.03, 0.1)
-_STATIC_RATES = (0.003, 0.01, 0.03)
-_TRANSFORMER_RATES = (1e-5, 2e-5, 5e-5)
 
 
 class Verification(BaseModel):
@@ -84,11 +79,32 @@ def verify(
     Raises:
         FileError, FrameError, ModelError: a file or the student cannot be had.
     """
-    judges = {DEV: Judge(str(dev), read_frame(dev)["score"].to_numpy()), **judges_of(options, reading)}
-    contest = Contest(
+    judges = {DEV: read_frame(dev), **judges_of(options, reading)}
+    contest = contest_of(judges, folder=folder, options=options, cache=cache)
+    contestants = _contestants(gold, augmented, folder, options, reading)
+    standings = standings_of(hold(contestants, contest, progress=progress), contest, baseline=GOLD)
+    told = findings({standing.name: standing for standing in standings}, list(judges)[1:], teacher_score)
+    return Verification(student=options.student, standings=tuple(standings), findings=tuple(told))
+
+
+def contest_of(judges: Mapping[str, pl.DataFrame], *, folder: Path, options: AugmentOptions, cache: Path) -> Contest:
+    """What all students share.
+
+    Args:
+        judges: Name → scored pairs, scores in [0, 1]; they are kept in the folder in this form.
+        folder: Where the trials are kept.
+        options: Students and budget.
+        cache: The folder of the caches that all commands share.
+    """
+    tasks = {}
+    for place, (name, pairs) in enumerate(judges.items()):
+        path = folder / "judges" / f"{place}.parquet"
+        write_frame(pairs.select("sentence1", "sentence2", "score"), path)
+        tasks[name] = f"sts:{path}"
+    return Contest(
         student=options.student,
-        judges=judges,
-        reading=reading,
+        tasks=tasks,
+        judging=TaskOptions(task=tuple(tasks.values())),
         rates=options.student_rates or usual_rates(options.student),
         seeds=options.student_seeds,
         batch_size=options.student_batch_size,
@@ -96,13 +112,9 @@ def verify(
         folder=folder,
         cache=cache,
     )
-    contestants = _contestants(gold, augmented, folder, options, reading)
-    standings = compare(contestants, contest, baseline=GOLD, progress=progress)
-    told = findings({standing.name: standing for standing in standings}, list(judges)[1:], teacher_score)
-    return Verification(student=options.student, standings=tuple(standings), findings=tuple(told))
 
 
-def judges_of(options: AugmentOptions, reading: FileInput) -> dict[str, Judge]:
+def judges_of(options: AugmentOptions, reading: FileInput) -> dict[str, pl.DataFrame]:
     """The files to judge by, each by its stem, or by its path where that is not enough.
 
     Raises:
@@ -113,7 +125,7 @@ def judges_of(options: AugmentOptions, reading: FileInput) -> dict[str, Judge]:
     for source, stem in zip(options.verify, stems, strict=True):
         found = read_scored_pairs(source, source, Reading(_of_file(source, reading), reading.score_scale))
         clear = stems.count(stem) == 1 and stem != DEV
-        judges[stem if clear else source] = Judge(source, found.pairs["score"].to_numpy())
+        judges[stem if clear else source] = found.pairs
     return judges
 
 
@@ -129,18 +141,6 @@ def truth_of(options: AugmentOptions, reading: FileInput) -> pl.DataFrame | None
         return None
     known = {*read_frame(options.given, 1).columns} & {"score", "label", reading.columns.get("score")}
     return scores_in(options.given, reading) if known else None
-
-
-def usual_rates(student: str) -> tuple[float, ...]:
-    """Learning rates worth trying for this student.
-
-    Raises:
-        ModelError: it cannot be found.
-    """
-    if student == FRESH_STATIC:
-        return _FRESH_RATES
-    folder = model_folder(resolve(ModelRequest(name=student), ModelKind.WEIGHTS))
-    return _STATIC_RATES if ModelConfiguration(folder).is_static else _TRANSFORMER_RATES
 
 
 def with_true_scores(augmented: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:

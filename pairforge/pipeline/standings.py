@@ -1,4 +1,4 @@
-"""What came of comparing corpora: scores by corpus and judge, as records and as a table."""
+"""What came of comparing corpora: scores by corpus and task, as records and as a table."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pairforge.evaluation.statistics import Estimate
-
-DEV = "dev"
-"""The judge by which rates are chosen; its column gives no differences."""
+from pairforge.evaluation.task import Task
+from pairforge.pipeline.comparison import DEV, Contest, Tried
 
 
 class _Record(BaseModel):
@@ -18,11 +17,11 @@ class _Record(BaseModel):
 
 
 class Scores(_Record):
-    """One contestant's scores by one judge.
+    """One contestant's scores on one task.
 
     Args:
-        by_seed: Spearman's coefficient of the cosines with gold, one a seed.
-        ahead: How far it is ahead of the baseline, with an interval over seeds and rows; None for the baseline.
+        by_seed: The task's first measure, one a seed.
+        ahead: How far it is ahead of the baseline, with an interval over seeds and items; None for the baseline.
     """
 
     by_seed: tuple[float, ...]
@@ -45,7 +44,7 @@ class Standing(_Record):
         rows: Rows of its corpus.
         steps: Batches it was trained on.
         rate: The rate that suited it; None for the untrained.
-        scores: Judge → scores.
+        scores: Task → scores.
     """
 
     name: str
@@ -53,6 +52,37 @@ class Standing(_Record):
     steps: int
     rate: float | None
     scores: dict[str, Scores]
+
+
+def standings_of(tried: Sequence[Tried], contest: Contest, *, baseline: str) -> list[Standing]:
+    """What came of each contestant, by the first measure of each task.
+
+    Args:
+        tried: The contestants, the baseline among them.
+        contest: What they shared.
+        baseline: The contestant that all others are compared with.
+    """
+    tasks = {name: contest.read(name) for name in contest.tasks}
+    against = next(one for one in tried if one.contestant.name == baseline)
+    return [
+        Standing(
+            name=one.contestant.name,
+            rows=one.contestant.rows,
+            steps=one.contestant.steps,
+            rate=one.rate,
+            scores={name: _scores(one, None if one is against else against, name, task, contest)
+                    for name, task in tasks.items()},
+        )
+        for one in tried
+    ]  # fmt: skip
+
+
+def _scores(one: Tried, against: Tried | None, name: str, task: Task, contest: Contest) -> Scores:
+    measure, judging = task.measures[0], contest.judging
+    ours = one.scores[name][measure]
+    theirs = None if against is None else against.scores[name][measure]
+    ahead = None if theirs is None else ours.ahead_of(theirs, judging.confidence, judging.seed)
+    return Scores(by_seed=tuple(ours.values.tolist()), ahead=ahead)
 
 
 def standings_table(standings: Sequence[Standing], baseline: str) -> list[dict[str, str]]:
@@ -67,10 +97,10 @@ def _table_row(standing: Standing, baseline: str) -> dict[str, str]:
         "Steps": f"{standing.steps:,}",
         "Rate": "–" if standing.rate is None else f"{standing.rate:g}",
     }
-    for judge, scores in standing.scores.items():
-        row[judge] = str(scores)
-        if judge != DEV:
-            row[f"{judge}, against {baseline}"] = shown_difference(scores.ahead)
+    for task, scores in standing.scores.items():
+        row[task] = str(scores)
+        if task != DEV:
+            row[f"{task}, against {baseline}"] = shown_difference(scores.ahead)
     return row
 
 

@@ -19,11 +19,11 @@ from pairforge.pipeline.augment_verify import (
     findings,
     judges_of,
     truth_of,
-    usual_rates,
     verify,
     with_true_scores,
 )
 from pairforge.pipeline.standings import Scores, Standing
+from pairforge.pipeline.students import usual_rates
 from pairforge.training.init_model import init_model
 from pairforge.training.options import InitModelOptions
 from tests.training.tiny import scored
@@ -117,7 +117,7 @@ def test_judges_are_named_by_their_stems_where_that_is_enough(files: None, tmp_p
     asked = AugmentOptions(verify=("test.parquet", "more/test.parquet", "more/other.parquet", "dev.parquet"))
     judges = judges_of(asked, _READING)
     assert list(judges) == ["test.parquet", "more/test.parquet", "other", "dev.parquet"]
-    assert judges["other"].gold.max() == 1
+    assert judges["other"]["score"].max() == 1
 
 
 def test_rates_suit_the_student(student: str) -> None:
