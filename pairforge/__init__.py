@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from pairforge.models import TextMatcher as TextMatcher
     from pairforge.pipeline.augment import augment as augment
     from pairforge.pipeline.augment_options import AugmentOptions as AugmentOptions
+    from pairforge.pipeline.compare import compare as compare
+    from pairforge.pipeline.compare_options import CompareOptions as CompareOptions
     from pairforge.pipeline.runner import StageReport
     from pairforge.steps.add_noise import AddNoiseOptions as AddNoiseOptions
     from pairforge.steps.add_noise import add_noise as add_noise
@@ -106,6 +108,8 @@ _HOMES = {
     "pairforge.steps.add_noise": ("AddNoiseOptions", "add_noise"),
     "pairforge.pipeline.augment": ("augment",),
     "pairforge.pipeline.augment_options": ("AugmentOptions",),
+    "pairforge.pipeline.compare": ("compare",),
+    "pairforge.pipeline.compare_options": ("CompareOptions",),
     "pairforge.steps.convert_nli": ("ConvertNliOptions", "convert_nli"),
     "pairforge.steps.decontaminate": ("DecontaminateOptions", "decontaminate"),
     "pairforge.steps.mine_negatives": ("MineNegativesOptions", "mine_negatives"),
@@ -138,6 +142,7 @@ __all__ = [
     "AddNoiseOptions",
     "AugmentOptions",
     "ClassifyTextsOptions",
+    "CompareOptions",
     "ConvertNliOptions",
     "DecontaminateOptions",
     "DistilScoresOptions",
@@ -185,6 +190,7 @@ __all__ = [
     "add_noise",
     "augment",
     "classify_texts",
+    "compare",
     "convert_nli",
     "decontaminate",
     "distil_scores",

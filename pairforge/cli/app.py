@@ -14,7 +14,7 @@ from pairforge.cli import cache_commands, doctor_command, leaderboard_command, r
 from pairforge.cli.failures import run_guarded
 from pairforge.cli.help import Command, Commands
 from pairforge.cli.quiet import quiet_libraries
-from pairforge.pipeline.registry import AUGMENT_SUMMARY, STEPS
+from pairforge.pipeline.registry import AUGMENT_SUMMARY, COMPARE_SUMMARY, STEPS
 
 _HELP = """Build, mine and judge training data for embedding models.
 
@@ -44,6 +44,13 @@ class _AugmentStub(Stub):
         return augment_command()
 
 
+class _CompareStub(Stub):
+    def real(self) -> Command:
+        from pairforge.cli.compare_command import compare_command  # noqa: PLC0415 - imports polars
+
+        return compare_command()
+
+
 class _Steps(Commands):
     """The commands; one for each registered step, then those that are written out."""
 
@@ -54,7 +61,8 @@ class _Steps(Commands):
             for name, entry in STEPS.items()
         }
         augment = _AugmentStub("augment", help=AUGMENT_SUMMARY, rich_help_panel="Chains", rich_markup_mode=None)
-        self.commands = {**stubs, "augment": augment, **self.commands}
+        compare = _CompareStub("compare", help=COMPARE_SUMMARY, rich_help_panel="Chains", rich_markup_mode=None)
+        self.commands = {**stubs, "augment": augment, "compare": compare, **self.commands}
 
 
 app = typer.Typer(

@@ -96,6 +96,9 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
 AUGMENT_SUMMARY = "Make many scored pairs of few: a cross-encoder learns from gold and scores others (Augmented SBERT)."
 """What `augment`, the chain of several steps and a training, does."""
 
+COMPARE_SUMMARY = "Find out which corpus is better: one student, equal steps, several seeds, ranked with intervals."
+"""What `compare` does, the trainings and judgements that it chains."""
+
 
 def load_step(name: str, steps: Mapping[str, Entry] = STEPS) -> Step:
     """The record of a step; imports its module and nothing else of the kind.

@@ -105,7 +105,7 @@ def test_scored_pairs_carry_the_scores_asked_for() -> None:
     "labels",
     [[0, 1, 2], ["entailment", "Neutral", " CONTRADICTION "], ["e", "N", "c"], ["0", "1", "2"], [0.0, 1.0, 2.0]],
 )
-def test_labels_may_be_numbers_or_words_and_leave_as_numbers(labels: list[object]) -> None:
+def test_labels_may_be_numbers_or_words_and_leaveas_numbers(labels: list[object]) -> None:
     rows = [("p", hypothesis, label) for hypothesis, label in zip("abc", labels, strict=True)]
     labelled, _ = converted(nli(rows), to="labelled")
     assert labelled["label"].to_list() == [0, 1, 2]

@@ -23,9 +23,9 @@ def _as_tuple(given: object) -> object:
     return (given,) if isinstance(given, str) else given
 
 
-def _as_numbers(given: object) -> object:
+def as_numbers(given: object) -> object:
     """Numbers from the command line, one by one or with commas; from Python and recipes as a list."""
-    if isinstance(given, int | str):
+    if isinstance(given, int | float | str):
         given = (given,)
     if not isinstance(given, tuple | list):
         return given
@@ -96,7 +96,7 @@ class LossOptions(StepOptions):
     ] = None  # fmt: skip
     matryoshka: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
-        BeforeValidator(_as_numbers),
+        BeforeValidator(as_numbers),
         Field(description="Numbers of leading dimensions at which the loss is taken too, so that vectors can be cut to "
                           "them: 256,128,64; the model's own is always among them."),
     ] = ()  # fmt: skip
