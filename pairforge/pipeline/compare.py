@@ -218,7 +218,7 @@ def _contest(options: CompareOptions, work: Path, cache: Path) -> Contest:
 
 def _parts(planned: PlannedComparison, folder: Path) -> list[Part]:
     """What students are trained on: the corpora, or their samples, or the mix with and without each source."""
-    options, found = planned.options, [whole(entrant) for entrant in planned.entrants]
+    options, found = planned.options, [whole(entrant, folder) for entrant in planned.entrants]
     if options.learning_curve:
         return [
             part for one in found for part in samples(one, options.learning_curve, seed=options.seed, folder=folder)

@@ -32,13 +32,18 @@ class Entrant:
 
     Args:
         name: What the table calls it.
-        source: Where the corpus is read from.
+        given: Where the corpus is read from, and how.
         recipe: The stages that make it; None where it is there.
     """
 
     name: str
-    source: str
+    given: FileInput
     recipe: Recipe | None = None
+
+    @property
+    def source(self) -> str:
+        """Where the corpus is read from."""
+        return self.given.place
 
 
 @dataclass(frozen=True)
@@ -97,20 +102,20 @@ def _named(word: str) -> tuple[str, str]:
 
 def _entrant(name: str, source: str, settings: Sequence[str]) -> Entrant:
     if not source.endswith(".toml"):
-        return Entrant(name, source)
+        return Entrant(name, FileInput((source,)))
     recipe = read_recipe(source, settings)
     trained = [stage for stage in recipe.stages if stage.stage.step.name == "train"]
     if not trained:
         raise RecipeError(
             f"{recipe.path}: has no train stage, whose corpus would be compared. Name its output instead."
         )
-    sources = trained[-1].stage.inputs["corpus"].sources
-    if len(sources) > 1:
+    given = trained[-1].stage.inputs["corpus"]
+    if len(given.sources) > 1:
         raise RecipeError(
-            f"{recipe.path}: its stage {trained[-1].name} trains on {len(sources)} corpora, but one is compared. "
+            f"{recipe.path}: its stage {trained[-1].name} trains on {len(given.sources)} corpora, but one is compared. "
             "Name their files one by one."
         )
-    return Entrant(name, sources[0], replace(recipe, stages=tuple(_leading_to(sources[0], trained[-1], recipe))))
+    return Entrant(name, given, replace(recipe, stages=tuple(_leading_to(given.sources[0], trained[-1], recipe))))
 
 
 def _leading_to(source: str, trained: RecipeStage, recipe: Recipe) -> list[RecipeStage]:
@@ -122,15 +127,22 @@ def _leading_to(source: str, trained: RecipeStage, recipe: Recipe) -> list[Recip
     return [stage for stage in recipe.stages if stage.name in wanted]
 
 
-def whole(entrant: Entrant) -> Part:
+def whole(entrant: Entrant, folder: Path) -> Part:
     """The corpus of an entrant, read and checked.
+
+    Args:
+        entrant: The corpus.
+        folder: Where it is kept if it cannot be read as it is, but has columns of other names or scores to be scaled.
 
     Raises:
         FileError, FrameError: it cannot be read, or is of no shape that trains.
     """
-    wanted = TRIAL.inputs["corpus"]
-    corpus = FileInput((entrant.source,)).adopt(read_frame(entrant.source), wanted, entrant.source).frame
-    return Part(entrant.name, entrant.source, corpus, entrant.source)
+    given, wanted = entrant.given, TRIAL.inputs["corpus"]
+    corpus = given.adopt(read_frame(entrant.source), wanted, entrant.source).frame
+    part = Part(entrant.name, entrant.source, corpus, entrant.source)
+    if given.columns or given.score_scale is not None:
+        return replace(_kept(part, entrant.name, corpus, folder), part_of=None)
+    return part
 
 
 def samples(mother: Part, sizes: Sequence[float], *, seed: int, folder: Path) -> list[Part]:

@@ -9,7 +9,7 @@ import polars as pl
 from pairforge.errors import FrameError, ModelError, OptionsError
 from pairforge.execution.step import StepContext
 from pairforge.model_files import resolve
-from pairforge.models import ModelKind
+from pairforge.models import ModelKind, ModelSpec
 from pairforge.pipeline.comparison import DEV, Contest
 from pairforge.pipeline.entrants import Part
 from pairforge.pipeline.students import FRESH_STATIC, start_of
@@ -31,30 +31,31 @@ def check_fits(parts: Sequence[Part], contest: Contest, steps: int) -> dict[str,
         FrameError: a corpus fits no loss, or does not fill a batch.
         OptionsError, ModelError: the loss cannot train the student, or an option means nothing to it.
     """
-    return {part.name: _lesson(part, contest, steps).loss.name for part in parts}
-
-
-def _lesson(part: Part, contest: Contest, steps: int) -> Lesson:
+    # A fresh student has no folder yet that a whole training could be planned from.
+    fresh = contest.student == FRESH_STATIC
+    base = None if fresh else resolve(start_of(contest.student), ModelKind.WEIGHTS)
     training = contest.options(steps, contest.rates[0], 0).training()
+    return {part.name: _lesson(part, base, training).loss.name for part in parts}
+
+
+def _lesson(part: Part, base: ModelSpec | None, training: TrainOptions) -> Lesson:
     try:
-        lesson = _settled(part, contest, training)
+        lesson = _settled(part.corpus, base, training)
     except (FrameError, OptionsError, ModelError) as error:
         raise type(error)(f"{part.name}: {str(error).removeprefix('corpus: ')}") from error
-    if lesson.rows.height < contest.batch_size:
+    if lesson.rows.height < training.batch_size:
         raise FrameError(
-            f"{part.name}: has {lesson.rows.height:,} rows, fewer than one batch of {contest.batch_size:,}; give more "
+            f"{part.name}: has {lesson.rows.height:,} rows, fewer than one batch of {training.batch_size:,}; give more "
             "rows, or a smaller --batch-size to all."
         )
     return lesson
 
 
-def _settled(part: Part, contest: Contest, training: TrainOptions) -> Lesson:
-    if contest.student != FRESH_STATIC:
-        base = resolve(start_of(contest.student), ModelKind.WEIGHTS)
-        return plan_training([part.corpus], None, base, training).lessons[0]
-    # A fresh student has no folder yet that a whole training could be planned from.
-    (lesson,) = settle_lessons([part.corpus], training)
-    check_fit(lesson.loss, BaseKind.STATIC, FRESH_STATIC, rows=lesson.rows.height, batch_size=contest.batch_size)
+def _settled(corpus: pl.DataFrame, base: ModelSpec | None, training: TrainOptions) -> Lesson:
+    if base is not None:
+        return plan_training([corpus], None, base, training).lessons[0]
+    (lesson,) = settle_lessons([corpus], training)
+    check_fit(lesson.loss, BaseKind.STATIC, FRESH_STATIC, rows=lesson.rows.height, batch_size=training.batch_size)
     return lesson
 
 
