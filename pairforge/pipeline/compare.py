@@ -213,6 +213,7 @@ def _contest(options: CompareOptions, work: Path, cache: Path) -> Contest:
         loss=options.loss,
         folder=work,
         cache=cache,
+        reported=options.task,
     )
 
 

@@ -83,6 +83,7 @@ class Contest:
         folder: Where the trials are kept.
         cache: The folder of the caches that all commands share.
         precision: Arithmetic of the forward pass.
+        reported: What the tasks are called by which the students of the seeds are judged; all if None.
     """
 
     student: str
@@ -95,6 +96,12 @@ class Contest:
     folder: Path
     cache: Path
     precision: Precision = "auto"
+    reported: tuple[str, ...] | None = None
+
+    @property
+    def final(self) -> tuple[str, ...]:
+        """The tasks by which the students of the seeds are judged."""
+        return tuple(self.tasks) if self.reported is None else self.reported
 
     def read(self, task: str) -> Task:
         """A task, by what the table calls it.
@@ -105,10 +112,10 @@ class Contest:
         return read_task(self.tasks[task], self.judging.reading)
 
     def options(self, steps: int, rate: float | None, seed: int, tasks: Sequence[str] = ()) -> TrialOptions:
-        """How one student is trained and judged; by all tasks if none are named."""
+        """How one student is trained and judged; by the final tasks if none are named."""
         fields = TaskOptions.model_fields
         judging = {
-            "task": self._unique(tasks or [*self.tasks]),
+            "task": self._unique(tasks or self.final),
             # What is measured of predictions changes none of them.
             **{name: fields[name].default for name in ("bootstrap_samples", "confidence")},
         }
@@ -147,19 +154,16 @@ class Contest:
         """
         stage = self.trial(contestant, rate, seed, tasks)
         folder = run_stage(stage, cache=self.cache, overwrite=True).outputs["predictions"]
-        places = self._unique(tasks or [*self.tasks])
-        return {
-            task: read_frame(predictions_in(folder, places.index(self.tasks[task]))) for task in tasks or self.tasks
-        }
+        judged = tasks or self.final
+        places = self._unique(judged)
+        return {task: read_frame(predictions_in(folder, places.index(self.tasks[task]))) for task in judged}
 
     def texts(self, untrained: Contestant) -> dict[str, pl.Series]:
         """Task → the distinct texts that it asks a model about, in their normal form."""
         stage = self.trial(untrained, None, 0)
         folder = run_stage(stage, cache=self.cache, overwrite=True).outputs["predictions"]
-        places = self._unique([*self.tasks])
-        return {
-            task: pl.read_parquet(texts_in(folder, places.index(name)))["text"] for task, name in self.tasks.items()
-        }
+        places = self._unique(self.final)
+        return {task: pl.read_parquet(texts_in(folder, places.index(self.tasks[task])))["text"] for task in self.final}
 
     def trials_done(self, contestant: Contestant) -> int:
         """How many of a contestant's students would be taken as they are.
@@ -249,7 +253,7 @@ def hold(contestants: Sequence[Contestant], contest: Contest, *, progress: Progr
                 advance(1)
     by_task = {
         task: contest.measured(task, [[found[task] for found in by_seed] for by_seed in predicted], progress)
-        for task in contest.tasks
+        for task in contest.final
     }
     return [
         Tried(contestant, rates[place], {task: scores[place] for task, scores in by_task.items()})

@@ -10,7 +10,7 @@ from pairforge.errors import FrameError, ModelError, OptionsError
 from pairforge.execution.step import StepContext
 from pairforge.model_files import resolve
 from pairforge.models import ModelKind, ModelSpec
-from pairforge.pipeline.comparison import DEV, Contest
+from pairforge.pipeline.comparison import Contest
 from pairforge.pipeline.entrants import Part
 from pairforge.pipeline.students import FRESH_STATIC, start_of
 from pairforge.steps.decontaminate import DecontaminateOptions, clean_rows
@@ -64,12 +64,12 @@ def rows_shared(parts: Sequence[Part], texts: Mapping[str, pl.Series]) -> Shared
 
     Args:
         parts: The corpora.
-        texts: Task → its distinct texts, in their normal form; a task without texts is left out, and dev.
+        texts: Task → its distinct texts, in their normal form; a task without texts is left out.
     """
     return {
         task: {part.name: shared for part in parts if (shared := _shared(part, asked)) is not None}
         for task, asked in texts.items()
-        if task != DEV and len(asked)
+        if len(asked)
     }
 
 
