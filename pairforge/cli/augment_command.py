@@ -130,7 +130,7 @@ def _augment(planned: Augmentation, *, overwrite: bool, json: bool) -> None:
 
 def _show_end(planned: Augmentation, verified: Verification | None) -> None:
     if verified is not None:
-        say(f"\nA student ({verified.student}) trained on each, Spearman of its cosines:")
+        say(f"\nA student ({verified.student}) trained on each, Spearman of its similarities:")
         table(verified.table())
         for finding in verified.findings:
             say(finding)

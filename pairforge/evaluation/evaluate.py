@@ -148,6 +148,7 @@ class EvaluateOptions(TaskOptions, JudgedOptions):
                                         "output if not given."),
     ] = None  # fmt: skip
 
+
 def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext | None = None) -> Evaluation:
     """Measure how well each model agrees with people on each task.
 

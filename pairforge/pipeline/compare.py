@@ -16,7 +16,7 @@ from pairforge.engines.plots import check_plots
 from pairforge.errors import FileError, OptionsError, StageError
 from pairforge.evaluation.evaluate import TaskOptions, task_files
 from pairforge.execution.inputs import refuse_output_among_sources
-from pairforge.files import atomic_path, digest_source, write_json
+from pairforge.files import atomic_path, digest_path, digest_source, write_json
 from pairforge.option_faults import nearest_names
 from pairforge.pipeline.compare_options import CompareOptions
 from pairforge.pipeline.compare_plot import draw
@@ -206,7 +206,7 @@ def _contest(options: CompareOptions, work: Path, cache: Path) -> Contest:
     return Contest(
         student=options.student,
         tasks={**dev, **{task: task for task in options.task}},
-        judging=TaskOptions(**shared),
+        judging=TaskOptions(**{**shared, "task": options.tasks_read}),
         rates=options.rate or ((None,) if options.dev is None else usual_rates(options.student)),
         seeds=options.seeds,
         batch_size=options.batch_size,
@@ -271,16 +271,23 @@ def _check_tasks(contest: Contest, options: CompareOptions) -> None:
         contest.read(task)
     if options.dev is None:
         return
-    of_dev = [digest_source(file, cache=contest.cache) for file in _files(options.dev, options)]
+    of_dev = _contents(options.dev, options, contest.cache)
     for task in options.task:
-        if of_dev and of_dev == [digest_source(file, cache=contest.cache) for file in _files(task, options)]:
+        if of_dev == _contents(task, options, contest.cache):
             raise OptionsError(
                 f"{options.dev}: holds the same as {task}: rates chosen by it would flatter every corpus. Choose them "
                 "by another file."
             )
 
 
-def _files(task: str, options: CompareOptions) -> list[str]:
-    """The plain files that a task is read from."""
+def _contents(task: str, options: CompareOptions, cache: Path) -> list[str]:
+    """The kind of a task and the digests of what it is read from."""
     named = task_files(options.model_copy(update={"task": (task,)}))
-    return [file for file in named if Path(file).expanduser().is_file()]
+    folders = [Path(file).expanduser().is_dir() for file in named]
+    return [
+        task.partition(":")[0],
+        *(
+            digest_path(Path(file).expanduser(), cache=cache) if folder else digest_source(file, cache=cache)
+            for file, folder in zip(named, folders, strict=True)
+        ),
+    ]

@@ -71,6 +71,11 @@ class CompareOptions(TaskOptions):
                 raise ValueError(f"a whole number of rows or a share between 0 and 1 was wanted, but it is {size:g}")
         return sizes
 
+    @property
+    def tasks_read(self) -> tuple[str, ...]:
+        """The tasks, dev among them."""
+        return self.task if self.dev is None else (*self.task, self.dev)
+
     @model_validator(mode="after")
     def _go_together(self) -> CompareOptions:
         if self.dev is not None and self.dev in self.task:

@@ -17,13 +17,13 @@ import polars as pl
 
 from pairforge.errors import ModelError
 from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.evaluation.seed_scores import SeedScores
 from pairforge.evaluation.task import Judgement, Means, Task
 from pairforge.evaluation.tasks import read_task
 from pairforge.execution.case import look_up
 from pairforge.execution.stage import FileInput, Stage, check_stage, run_stage
 from pairforge.execution.step import StepContext
 from pairforge.files import read_frame
-from pairforge.pipeline.seed_scores import SeedScores
 from pairforge.pipeline.students import FRESH_DIMENSION, FRESH_STATIC, start_of
 from pairforge.pipeline.trial import TRIAL, TrialOptions, predictions_in, texts_in
 from pairforge.progress import Progress, silent

@@ -17,13 +17,13 @@ from pydantic import Field
 
 from pairforge.agreement import Array
 from pairforge.evaluation.evaluate import TaskOptions, task_files
-from pairforge.evaluation.judged import JudgedEncoder, ScoreBlock
+from pairforge.evaluation.judged import Features, JudgedEncoder, ScoreBlock
 from pairforge.evaluation.task import Means, Task
 from pairforge.evaluation.tasks import read_task
 from pairforge.execution.step import Artifact, Input, ModelRole, SeededOptions, Step, StepContext
 from pairforge.files import write_frame
 from pairforge.model_files import resolve
-from pairforge.models import Encoder, Floats, ModelKind, ModelRequest, ModelSpec
+from pairforge.models import Encoder, ModelKind, ModelRequest, ModelSpec
 from pairforge.progress import silent
 from pairforge.text import normalised
 from pairforge.training.init_model import init_model
@@ -60,7 +60,7 @@ class TrialOptions(SeededOptions):
 
 
 class Student(JudgedEncoder):
-    """A trained student, judged by the cosine alone; it keeps in mind what texts it was asked about.
+    """A trained student, judged by its own similarity alone; it keeps in mind what texts it was asked about.
 
     Args:
         encoder: The student.
@@ -71,16 +71,17 @@ class Student(JudgedEncoder):
         self.asked: list[Sequence[str]] = []
 
     def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
-        """The cosine; other ways would cost an interval each that nobody asks for."""
+        """The most usual way; others would cost an interval each that nobody asks for."""
         self.asked += [pairs["sentence1"].to_list(), pairs["sentence2"].to_list()]
-        return {"cosine": super().closeness(pairs, context)["cosine"]}
+        usual, numbers = next(iter(super().closeness(pairs, context).items()))
+        return {usual: numbers}
 
     def search(self, queries: Sequence[str], documents: Sequence[str], context: StepContext) -> Iterator[ScoreBlock]:
         """As an encoder; of the texts the queries count as asked, for to know a document is no advantage."""
         self.asked.append(queries)
         return super().search(queries, documents, context)
 
-    def features(self, texts: Sequence[str], context: StepContext) -> Floats:
+    def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """As an encoder."""
         self.asked.append(texts)
         return super().features(texts, context)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+from pairforge.evaluation.seed_scores import SeedScores
 from pairforge.evaluation.statistics import Estimate
 from pairforge.evaluation.task import Task
 from pairforge.pipeline.compare_conclusion import Ahead, of_corpora, of_curve, of_mix, ranks
@@ -14,7 +15,6 @@ from pairforge.pipeline.compare_results import Comparison, CorpusResults, OnTask
 from pairforge.pipeline.comparison import DEV, Contest, Tried
 from pairforge.pipeline.entrants import Part
 from pairforge.pipeline.fairness import Shared, warnings
-from pairforge.pipeline.seed_scores import SeedScores
 from pairforge.pipeline.students import FRESH_DIMENSION, FRESH_STATIC
 
 UNTRAINED = "untrained"

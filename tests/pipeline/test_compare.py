@@ -18,7 +18,7 @@ from pairforge.pipeline.compare_options import CompareOptions
 from pairforge.pipeline.compare_results import Comparison, read_comparison
 from pairforge.training.init_model import init_model
 from pairforge.training.options import InitModelOptions
-from tests.training.tiny import listed, scored, triplets
+from tests.training.tiny import classed, listed, scored, triplets
 
 _RECIPE = """
 [settings]
@@ -81,6 +81,22 @@ def test_corpora_of_any_shape_are_compared_at_their_own_best_rates(student: str)
     page = Path("comparison.md").read_text(encoding="utf-8")
     assert page.count("| gold |") == 2
     assert all(sentence in page for sentence in (*found.conclusion, *found.notes))
+
+
+def test_whatever_evaluate_judges_by_judges_corpora_too(student: str) -> None:
+    tasks = ("retrieval:pairs.parquet", "triplets:triplets.parquet", "clustering:classes.parquet")
+    classed().write_parquet("classes.parquet")
+    found = compare(["scored.parquet", "triplets.parquet"], options=_options(student, task=tasks, cutoff=(10,)))
+    assert [task.measures[0] for task in found.tasks] == ["ndcg@10", "accuracy", "v_measure"]
+    for corpus in found.trained:
+        assert all(
+            0 < on.measures[task.measures[0]].mean <= 1
+            for on, task in zip(corpus.tasks.values(), found.tasks, strict=True)
+        )
+    # Of a search the queries count alone: documents are there to be known.
+    shared = found.corpora[2].tasks["retrieval:pairs.parquet"].shared_rows
+    assert shared == 48
+    assert found.conclusion[0].startswith("retrieval:pairs.parquet: ")
 
 
 def test_intervals_are_those_of_the_kept_predictions(student: str) -> None:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pairforge.evaluation.seed_scores import SeedScores
 from pairforge.evaluation.statistics import Estimate
 from pairforge.pipeline.compare_conclusion import of_corpora, of_curve, of_mix, ranks
 from pairforge.pipeline.comparison import Contestant, Tried
-from pairforge.pipeline.seed_scores import SeedScores
 
 
 def _tried(name: str, value: float, rows: int = 100) -> Tried:

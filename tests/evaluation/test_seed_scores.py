@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pairforge.pipeline.seed_scores import SeedScores
+from pairforge.evaluation.seed_scores import SeedScores
 
 
 def test_identical_students_are_never_called_different() -> None:
