@@ -14,7 +14,7 @@ from pairforge.files import atomic_path
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDTH = 7.0
+_WIDTH, _ASIDE = 7.0, 0.012
 _INK, _PALE = "#1f4e79", "#9a9a9a"
 _COLOURS = (_INK, "#c55a11", "#548235", "#7030a0", "#bf9000", "#c00000", "#2e75b6", "#7f6000")
 _SETTINGS = {
@@ -109,14 +109,16 @@ class Lines:
 
     def draw(self, axes: Axes) -> None:
         """Draw it."""
+        ticks = sorted({mark.at for _, marks in self.lines for mark in marks})
         for place, (name, marks) in enumerate(self.lines):
-            colour, xs = _COLOURS[place % len(_COLOURS)], [mark.at for mark in marks]
+            # Side by side, for intervals at one place would hide each other.
+            aside = (ticks[-1] / ticks[0]) ** (_ASIDE * (place - (len(self.lines) - 1) / 2))
+            colour, xs = _COLOURS[place % len(_COLOURS)], [mark.at * aside for mark in marks]
             axes.plot(xs, [mark.value for mark in marks], marker="o", markersize=4, color=colour, label=_plain(name))
             axes.vlines(xs, [mark.low for mark in marks], [mark.high for mark in marks], color=colour, linewidth=1.4)
         if self.reference is not None:
             value, name = self.reference
             axes.axhline(value, color=_PALE, linewidth=1, linestyle="--", label=_plain(name), zorder=0)
-        ticks = sorted({mark.at for _, marks in self.lines for mark in marks})
         axes.set_xscale("log")
         axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks], minor=False)
         axes.set_xticks([], minor=True)

@@ -13,14 +13,12 @@ from pathlib import Path
 
 from pairforge.cache import cache_folder
 from pairforge.engines.plots import check_plots
-from pairforge.errors import FileError, OptionsError, StageError
 from pairforge.evaluation.evaluate import TaskOptions, task_files
-from pairforge.execution.inputs import refuse_output_among_sources
-from pairforge.files import atomic_path, digest_path, digest_source, write_json
-from pairforge.option_faults import nearest_names
+from pairforge.files import atomic_path, write_json
+from pairforge.pipeline.compare_checks import check_entrants, check_outputs, check_tasks
 from pairforge.pipeline.compare_options import CompareOptions
 from pairforge.pipeline.compare_plot import draw
-from pairforge.pipeline.compare_results import Comparison, read_comparison
+from pairforge.pipeline.compare_results import Comparison
 from pairforge.pipeline.comparison import DEV, Contest, Contestant, hold
 from pairforge.pipeline.entrants import Entrant, Part, Sources, entrants_in, mixes, samples, whole
 from pairforge.pipeline.fairness import check_fits, rows_shared, warnings
@@ -137,7 +135,7 @@ def plan_comparison(
     Arguments and errors as those of `compare`.
     """
     entrants = entrants_in(corpora, settings)
-    _check_entrants(entrants, options)
+    check_entrants(entrants, options)
     written = Path(output).expanduser()
     planned = PlannedComparison(
         entrants=tuple(entrants),
@@ -147,8 +145,9 @@ def plan_comparison(
         work=Path(work or written.with_suffix(".trials")).expanduser(),
         plot=None if plot is None else Path(plot).expanduser(),
     )
-    _check_outputs(planned, overwrite=overwrite)
-    _check_tasks(planned.contest, options)
+    outputs = [planned.output, planned.page, *([] if planned.plot is None else [planned.plot])]
+    check_outputs(outputs, [*(entrant.source for entrant in entrants), *task_files(options)], overwrite=overwrite)
+    check_tasks(planned.contest, options)
     if planned.plot is not None:
         check_plots(planned.plot)
     if not any(entrant.recipe for entrant in entrants):
@@ -231,63 +230,3 @@ def _contestants(parts: Sequence[Part], options: CompareOptions) -> list[Contest
     untrained = Contestant(UNTRAINED, parts[0].place, 0, 0)
     trained = [Contestant(part.name, part.place, part.corpus.height, options.steps) for part in parts]
     return [untrained, *trained]
-
-
-def _check_entrants(entrants: Sequence[Entrant], options: CompareOptions) -> None:
-    names = [entrant.name for entrant in entrants]
-    if not names or (len(names) == 1 and not options.learning_curve and not options.leave_one_out):
-        raise OptionsError(
-            f"there {'is one corpus' if names else 'are no corpora'}, but a comparison needs two. Name another, or ask "
-            "for learning_curve or leave_one_out."
-        )
-    if options.leave_one_out and len(names) > 1:
-        raise OptionsError(f"leave_one_out takes one mix apart, but {len(names)} corpora are given. Name one.")
-    if UNTRAINED in names:
-        raise OptionsError(f"a corpus is called {UNTRAINED}, as the student before training is. Name it OTHER=FILE.")
-    if options.baseline is not None and options.baseline not in names:
-        raise OptionsError(f"baseline='{options.baseline}' is no corpus; {nearest_names(options.baseline, names)}.")
-
-
-def _check_outputs(planned: PlannedComparison, *, overwrite: bool) -> None:
-    if planned.output.suffix != ".json":
-        raise OptionsError(f"{planned.output}: results are written as JSON. Give it the ending .json.")
-    outputs = [planned.output, planned.page, *([] if planned.plot is None else [planned.plot])]
-    tasks = task_files(planned.contest.judging)
-    refuse_output_among_sources([*(entrant.source for entrant in planned.entrants), *tasks], [], outputs)
-    if overwrite or not any(path.exists() for path in outputs[:2]):
-        return
-    try:
-        read_comparison(planned.output)
-    except FileError:
-        raise StageError(
-            f"{planned.output}: it or {planned.page.name} exists, and no comparison made it. Name another place with "
-            "-o, or replace it with --overwrite."
-        ) from None
-
-
-def _check_tasks(contest: Contest, options: CompareOptions) -> None:
-    """Read every task, and see that dev is none of them under another name."""
-    for task in contest.tasks:
-        contest.read(task)
-    if options.dev is None:
-        return
-    of_dev = _contents(options.dev, options, contest.cache)
-    for task in options.task:
-        if of_dev == _contents(task, options, contest.cache):
-            raise OptionsError(
-                f"{options.dev}: holds the same as {task}: rates chosen by it would flatter every corpus. Choose them "
-                "by another file."
-            )
-
-
-def _contents(task: str, options: CompareOptions, cache: Path) -> list[str]:
-    """The kind of a task and the digests of what it is read from."""
-    named = task_files(options.model_copy(update={"task": (task,)}))
-    folders = [Path(file).expanduser().is_dir() for file in named]
-    return [
-        task.partition(":")[0],
-        *(
-            digest_path(Path(file).expanduser(), cache=cache) if folder else digest_source(file, cache=cache)
-            for file, folder in zip(named, folders, strict=True)
-        ),
-    ]

@@ -87,11 +87,11 @@ def of_curve(points: Sequence[Tried], ahead: Ahead) -> Iterator[str]:
         for (earlier, later), gain in zip(pairwise(points), gains, strict=True)
     ]
     if gains[-1].low > 0:
-        verdict = "the curve still rises at its end: more rows of this kind are worth getting"
+        verdict = "the curve still rises at its end"
     elif gains[-1].high < 0:
         verdict = "the last rows do harm at this number of steps"
     else:
-        verdict = "what the last rows bring is not beyond noise: other data may do more than more of it"
+        verdict = "what the last rows bring is not beyond noise"
     yield f"{_name(points[-1])}: {', '.join(steps)}; {verdict}."
 
 

@@ -57,7 +57,7 @@ def test_a_baseline_that_is_best_is_called_so() -> None:
 
 @pytest.mark.parametrize(
     ("last", "verdict"),
-    [(0.7, "the curve still rises"), (0.62, "is not beyond noise: other data"), (0.5, "the last rows do harm")],
+    [(0.7, "the curve still rises"), (0.62, "the last rows bring is not beyond noise"), (0.5, "the last rows do harm")],
 )
 def test_a_curve_says_whether_more_rows_are_worth_getting(last: float, verdict: str) -> None:
     points = [_tried("few", 0.4, 1000), _tried("some", 0.6, 3000), _tried("all", last, 9000)]
