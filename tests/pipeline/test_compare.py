@@ -259,7 +259,7 @@ def test_results_of_other_making_are_not_replaced_unasked(student: str) -> None:
 
 
 def test_a_kill_loses_one_trial_at_most(student: str) -> None:
-    asked = _options(student, seeds=6)
+    asked = _options(student, seeds=3)
     code = (
         "from pairforge.pipeline.compare import compare\n"
         "from pairforge.pipeline.compare_options import CompareOptions\n"
@@ -267,7 +267,7 @@ def test_a_kill_loses_one_trial_at_most(student: str) -> None:
         "compare(['pairs.parquet', 'triplets.parquet'], options=options)\n"
     )
     running = subprocess.Popen([sys.executable, "-c", code], env=os.environ)
-    while len(_trials()) < 4 and running.poll() is None:
+    while len(_trials()) < 3 and running.poll() is None:
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
     running.wait()
