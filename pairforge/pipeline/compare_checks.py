@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pairforge.errors import FileError, OptionsError, StageError
-from pairforge.evaluation.evaluate import task_files
+from pairforge.evaluation.tasks import files_of
 from pairforge.execution.inputs import refuse_output_among_sources
 from pairforge.files import digest_path, digest_source
 from pairforge.option_faults import nearest_names
@@ -77,7 +77,7 @@ def check_tasks(contest: Contest, options: CompareOptions) -> None:
         return
     of_dev = _contents(options.dev, options, contest.cache)
     for task in options.task:
-        if of_dev == _contents(task, options, contest.cache):
+        if of_dev and of_dev == _contents(task, options, contest.cache):
             raise OptionsError(
                 f"{options.dev}: holds the same as {task}: rates chosen by it would flatter every corpus. Choose them "
                 "by another file."
@@ -85,13 +85,9 @@ def check_tasks(contest: Contest, options: CompareOptions) -> None:
 
 
 def _contents(task: str, options: CompareOptions, cache: Path) -> list[str]:
-    """The kind of a task and the digests of what it is read from."""
-    named = task_files(options.model_copy(update={"task": (task,)}))
-    folders = [Path(file).expanduser().is_dir() for file in named]
-    return [
-        task.partition(":")[0],
-        *(
-            digest_path(Path(file).expanduser(), cache=cache) if folder else digest_source(file, cache=cache)
-            for file, folder in zip(named, folders, strict=True)
-        ),
-    ]
+    """The digests of what a task is read from; none of a task that is read by its name."""
+    found = []
+    for source in files_of(task, options.data_by_task):
+        folder = Path(source).expanduser()
+        found.append(digest_path(folder, cache=cache) if folder.is_dir() else digest_source(source, cache=cache))
+    return found
