@@ -158,9 +158,7 @@ def paired_bootstrap(
         raise OptionsError("A paired bootstrap needs scores that are finite and not all equal on every side.")
     whole = np.array([correlation(coefficient, column, truth) for column in columns])
     drawn = bootstrap_correlations(columns, truth, coefficients=(coefficient,), samples=samples, seed=seed)
-    by_seed = drawn[coefficient][: len(ours)] - drawn[coefficient][len(ours) :]
-    chosen = np.random.default_rng([seed, 1]).integers(len(ours), size=(len(ours), samples))
-    differences = np.take_along_axis(by_seed, chosen, axis=0).mean(axis=0)
+    differences = over_seeds(drawn[coefficient][: len(ours)] - drawn[coefficient][len(ours) :], seed)
     return interval(float(whole[: len(ours)].mean() - whole[len(ours) :].mean()), differences, confidence)
 
 
@@ -194,9 +192,21 @@ def paired_means(
         )
     gains = ours - theirs
     drawn = np.hstack([gains @ counts for _, counts in resampled_counts(gains.shape[1], samples, seed)])
-    chosen = np.random.default_rng([seed, 1]).integers(len(gains), size=(len(gains), samples))
-    means = np.take_along_axis(drawn / gains.shape[1], chosen, axis=0).mean(axis=0)
-    return interval(float(gains.mean()), means, confidence)
+    return interval(float(gains.mean()), over_seeds(drawn / gains.shape[1], seed), confidence)
+
+
+def over_seeds(draws: Array, seed: int) -> Array:
+    """The mean over training seeds of each resample, which draws the seeds with replacement too.
+
+    Args:
+        draws: A statistic of each seed on each resample of the rows, shape (seeds, samples).
+        seed: Decides which seeds each resample draws.
+
+    Returns:
+        Shape (samples,).
+    """
+    chosen = np.random.default_rng([seed, 1]).integers(len(draws), size=draws.shape)
+    return np.take_along_axis(draws, chosen, axis=0).mean(axis=0)  # type: ignore[no-any-return]
 
 
 def _array(values: npt.ArrayLike) -> Array:

@@ -114,7 +114,7 @@ class ShippedRecipe:
     """A recipe that comes with pairforge.
 
     Args:
-        name: What `pairforge run NAME` takes.
+        name: What `pairforge run NAME` takes: its path in the folder of recipes, less the ending (`book/softmax`).
         path: The file.
         description: What it does, in one sentence.
     """
@@ -136,9 +136,11 @@ def shipped_folder(name: str) -> Path:
 
 def shipped_recipes() -> list[ShippedRecipe]:
     """The recipes that come with pairforge, by name."""
-    return [_described(path) for path in sorted(shipped_folder("recipes").glob("*.toml"))]
+    folder = shipped_folder("recipes")
+    paths = [*sorted(folder.glob("*.toml")), *sorted(folder.glob("*/*.toml"))]
+    return [_described(path, path.relative_to(folder).with_suffix("").as_posix()) for path in paths]
 
 
-def _described(path: Path) -> ShippedRecipe:
+def _described(path: Path, name: str) -> ShippedRecipe:
     with path.open("rb") as file:
-        return ShippedRecipe(path.stem, path, str(tomllib.load(file).get("description", "")))
+        return ShippedRecipe(name, path, str(tomllib.load(file).get("description", "")))
