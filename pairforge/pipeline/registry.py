@@ -63,6 +63,8 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
             "pairforge.steps.sweep_negatives", "Tabulate what settings of mine-negatives give, and their false share."
         ),
         "decontaminate": Entry("pairforge.steps.decontaminate", "Drop the rows that share a text with a test set."),
+        "take-rows": Entry("pairforge.steps.take_rows", "Take some consecutive rows of a corpus, as they stand."),
+        "list-texts": Entry("pairforge.steps.list_texts", "List the texts of a corpus of any shape, each once."),
         "split-corpus": Entry("pairforge.steps.split_corpus", "Cut a corpus into sides that share no text."),
         "propose-pairs": Entry("pairforge.steps.propose_pairs", "Propose pairs of sentences that are worth scoring."),
         "score-pairs": Entry("pairforge.steps.score_pairs", "Give pairs the silver scores of a cross-encoder."),
