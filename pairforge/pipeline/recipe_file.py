@@ -95,7 +95,9 @@ def read_tables(path: Path, faults: Faults) -> RecipeTables:
         if not re.fullmatch(STAGE_NAME, name):
             faults.add(f"stages.{name}", "a stage's name is made of letters, digits, - and _; rename it.")
     given = {"scale": PUBLISHED} if file.scales else {}
-    settings = {"output": f"runs/{path.stem}", **given, **file.settings}
+    if "output" not in file.settings:
+        given["output"] = f"runs/{path.stem}"
+    settings = {**given, **file.settings}
     tables = RecipeTables(path, file.description, settings, file.stages, file.scales, file.published)
     return _with_examples(tables) if _is_shipped(path) else tables
 

@@ -9,7 +9,7 @@ step = "init-model"
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +52,7 @@ def _wanted(tables: RecipeTables, assignments: Sequence[str]) -> tuple[Any, str]
 def _with_values(tables: RecipeTables, values: Mapping[str, Any]) -> RecipeTables:
     settings = dict(tables.settings)
     stages = {name: dict(table) for name, table in {**values.get("stages", {}), **tables.stages}.items()}
-    for stage, key, value in _changes(values, stages):
+    for stage, key, value in _changes(values, settings, stages):
         if stage is None:
             settings[key] = value
         elif stage in stages:
@@ -60,7 +60,9 @@ def _with_values(tables: RecipeTables, values: Mapping[str, Any]) -> RecipeTable
     return replace(tables, settings=settings, stages=stages)
 
 
-def _changes(values: Mapping[str, Any], stages: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Any]]:
+def _changes(
+    values: Mapping[str, Any], settings: Container[str], stages: Container[str]
+) -> Iterator[tuple[str | None, str, Any]]:
     """Stage, key and value of each change; a setting has no stage."""
     for name, value in values.items():
         stage, dot, key = name.partition(".")
@@ -68,7 +70,7 @@ def _changes(values: Mapping[str, Any], stages: Mapping[str, Any]) -> Iterator[t
             continue
         if dot:
             yield stage, key, value
-        elif name in stages and isinstance(value, dict):
+        elif name not in settings and name in stages and isinstance(value, dict):
             yield from ((name, key, item) for key, item in value.items())
         else:
             yield None, name, value
@@ -83,7 +85,7 @@ def _check(tables: RecipeTables, scale: str, values: Mapping[str, Any], faults: 
         faults.add(place, "'stages' should hold a table for each stage of the scale's own.")
         return
     stages = [*tables.stages, *own]
-    for stage, key, _ in _changes(values, dict.fromkeys(stages)):
+    for stage, key, _ in _changes(values, tables.settings, stages):
         if stage is None and key not in tables.settings:
             known = [*tables.settings, *stages]
             faults.add(place, f"there is no setting and no stage '{key}'; {nearest_names(key, known)}.")
