@@ -91,9 +91,10 @@ def read_tables(path: Path, faults: Faults) -> RecipeTables:
     file = validated(_File, known, "the recipe", faults)
     if file is None:
         raise faults.error()
-    for name in [*file.stages, *(stage for scale in file.scales.values() for stage in scale.get("stages", ()))]:
-        if not re.fullmatch(STAGE_NAME, name):
-            faults.add(f"stages.{name}", "a stage's name is made of letters, digits, - and _; rename it.")
+    for place, stages in [("", file.stages), *((f"scales.{n}.", v.get("stages")) for n, v in file.scales.items())]:
+        for name in stages if isinstance(stages, dict) else ():
+            if not re.fullmatch(STAGE_NAME, name):
+                faults.add(f"{place}stages.{name}", "a stage's name is made of letters, digits, - and _; rename it.")
     given = {"scale": PUBLISHED} if file.scales else {}
     if "output" not in file.settings:
         given["output"] = f"runs/{path.stem}"
