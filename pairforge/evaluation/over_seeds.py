@@ -12,11 +12,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from pairforge.agreement import Array
 from pairforge.errors import OptionsError, StageError
 from pairforge.evaluation.evaluate import STEP as EVALUATE
 from pairforge.evaluation.evaluate import EvaluateOptions
+from pairforge.evaluation.judged import Model, judged
 from pairforge.evaluation.statistics import Estimate, interval, over_seeds
-from pairforge.evaluation.task import Means, Measured, Model
+from pairforge.evaluation.task import Means, Measured
 from pairforge.evaluation.tasks import read_task
 from pairforge.execution.step import Artifact, ModelRole, Step, StepContext
 from pairforge.files import read_json, write_json
@@ -35,7 +37,8 @@ class SeedScores(BaseModel):
     Args:
         by_seed: Its value for the trained model of each seed.
         starts: Its value for what each started from; one where all started from the same.
-        ahead: How far the trained are ahead on the mean, with an interval over seeds and rows; None without a start.
+        ahead: How far the trained are ahead on the mean, with an interval over seeds and rows; None without a start, or
+            where the task knows no predictions of single items.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,9 +72,10 @@ def judge_over_seeds(
     """
     if len(starts) not in (0, 1, len(students)) or not students:
         raise OptionsError(f"Each of {len(students)} models needs a start, or all the same, not {len(starts)}.")
-    means = Means(options.bootstrap_samples, options.seed, options, context or StepContext())
+    means = Means(options.bootstrap_samples, options.seed, context or StepContext())
     task = read_task(options.task[0], options.reading)
-    measured = [judgement.measured for judgement in task.judge([*students, *starts], means)]
+    predictions = [task.predict(judged(model, options)[0], means) for model in (*students, *starts)]
+    measured = [judgement.measured for judgement in task.measure(predictions, means)]
     for metric in options.metrics:
         if metric not in measured[0]:
             raise OptionsError(f"{task.name}: measures no '{metric}' (there are: {', '.join(measured[0])}).")
@@ -84,11 +88,18 @@ def _scores(
     found = [by_metric[metric] for by_metric in measured]
     ours, theirs = found[:seeds], found[seeds:]
     ahead = None
-    if theirs:
-        gains = np.stack([one.draws for one in ours]) - np.stack([one.draws for one in theirs])
+    drawn, theirs_drawn = _draws(ours), _draws(theirs)
+    if drawn is not None and theirs_drawn is not None:
+        gains = drawn - theirs_drawn
         value = np.mean([one.value for one in ours]) - np.mean([one.value for one in theirs])
         ahead = interval(float(value), over_seeds(gains, options.seed), options.confidence)
     return SeedScores(by_seed=tuple(one.value for one in ours), starts=tuple(one.value for one in theirs), ahead=ahead)
+
+
+def _draws(measured: Sequence[Measured]) -> Array | None:
+    """Shape (models, samples); None where there are no models, or none of single items."""
+    known = [one.draws for one in measured if one.draws is not None]
+    return np.stack(known) if known else None
 
 
 def read_seed_scores(path: Path) -> dict[str, SeedScores]:
@@ -119,11 +130,11 @@ STEP = Step(
     outputs=lambda options: {"scores": Artifact(".json")},
     models={
         "students": ModelRole(
-            "The trained models, one a seed.", ModelKind.ENCODER_OR_SCORER, flag="students", default=None, many=True
+            "The trained models, one a seed.", ModelKind.JUDGED, flag="students", default=None, many=True
         ),
         "starts": ModelRole(
             "What they started from.",
-            ModelKind.ENCODER_OR_SCORER,
+            ModelKind.JUDGED,
             flag="starts",
             default=None,
             many=True,

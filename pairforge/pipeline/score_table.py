@@ -13,7 +13,7 @@ from pairforge.errors import RecipeError
 from pairforge.evaluation.evaluate import EvaluateOptions
 from pairforge.evaluation.over_seeds import STEP as OVER_SEEDS
 from pairforge.evaluation.over_seeds import OverSeedsOptions, SeedScores, read_seed_scores
-from pairforge.evaluation.results import ModelScores, TaskResults, read_results
+from pairforge.evaluation.results import Difference, ModelScores, TaskResults, read_results
 from pairforge.evaluation.statistics import Estimate
 from pairforge.execution.manifest import Manifest, manifest_path, read_manifest
 from pairforge.execution.stage import Stage, run_stage
@@ -22,6 +22,9 @@ from pairforge.pipeline.published import Target
 from pairforge.pipeline.recipe_file import PUBLISHED
 from pairforge.pipeline.schema import Recipe, RecipeStage
 from pairforge.pipeline.standings import shown_difference
+
+_MODELS = "models"
+"""The role of the models that are judged."""
 
 
 class ScoreRow(BaseModel):
@@ -81,12 +84,12 @@ def rows_of(runs: Sequence[Recipe], *, cache: Path) -> list[ScoreRow]:
     task = read_results(_stage(recipe, target.stage).main).tasks[0]
     metrics = _metrics(recipe, target, task)
     seeds = {} if recipe.seed is None else _over_seeds(runs, target, metrics, cache)
-    found = {name: _of_seeds(seeds[name]) if seeds else _of_one(task, target, name) for name in metrics}
+    found = {name: _of_seeds(seeds[name]) if seeds else _of_one(recipe, target, task, name) for name in metrics}
     return [ScoreRow(metric=name, published=target.metrics.get(name), **common, **found[name]) for name in metrics]
 
 
 def _metrics(recipe: Recipe, target: Target, task: TaskResults) -> tuple[str, ...]:
-    scores = task.models[target.model]
+    scores = _scores(recipe, target, task, target.model)
     for name in target.metrics:
         if name not in scores.metrics:
             raise RecipeError(
@@ -117,30 +120,42 @@ def _training(recipe: Recipe, target: Target) -> dict[str, Any]:
     return {"rows": manifest.rows_in.get("corpus"), "steps": manifest.counted.counts["steps"]}
 
 
-def _of_one(task: TaskResults, target: Target, metric: str) -> dict[str, Any]:
-    scores = task.models[target.model]
-    obtained = scores.metrics.get(metric)
-    start = _start(task, target, metric)
-    differences = (found for found in task.differences if found.metric == metric and target.start == 0)
-    ahead = next((found for found in differences if found.model == scores.model), None)
-    return {
-        "obtained": obtained and obtained.value,
-        "interval": obtained,
-        "start": start,
-        "ahead": ahead and Estimate(ahead.value, ahead.low, ahead.high),
+def _scores(recipe: Recipe, target: Target, task: TaskResults, place: int) -> ModelScores:
+    """What was found of a model in its own form, which stands before its smaller ones."""
+    asked = _stage(recipe, target.stage).stage.models[_MODELS][place].name
+    return next((scores for scores in task.models if scores.model == asked), task.models[place])
+
+
+def _of_one(recipe: Recipe, target: Target, task: TaskResults, metric: str) -> dict[str, Any]:
+    scores = _scores(recipe, target, task, target.model)
+    obtained = scores.metrics[metric]
+    found: dict[str, Any] = {
+        "obtained": obtained.value,
+        "interval": _estimate(obtained.value, obtained.low, obtained.high),
     }
+    if target.start is None:
+        return found
+    start = _scores(recipe, target, task, target.start)
+    pairs = ((one, {one.model, one.baseline}) for one in task.differences if one.metric == metric)
+    ahead = next((one for one, names in pairs if names == {scores.model, start.model}), None)
+    if ahead is not None:
+        found["ahead"] = _turned(ahead) if ahead.model == start.model else _estimate(ahead.value, ahead.low, ahead.high)
+    return found | {"start": start.metrics[metric].value if metric in start.metrics else None}
 
 
-def _start(task: TaskResults, target: Target, metric: str) -> float | None:
-    scores: ModelScores | None = None if target.start is None else task.models[target.start]
-    return None if scores is None or metric not in scores.metrics else scores.metrics[metric].value
+def _estimate(value: float, low: float | None, high: float | None) -> Estimate | None:
+    return None if low is None or high is None else Estimate(value, low, high)
+
+
+def _turned(ahead: Difference) -> Estimate:
+    return Estimate(-ahead.value, -ahead.high, -ahead.low)
 
 
 def _over_seeds(
     runs: Sequence[Recipe], target: Target, metrics: tuple[str, ...], cache: Path
 ) -> Mapping[str, SeedScores]:
     judging = [_stage(recipe, target.stage).stage for recipe in runs]
-    asked = [stage.models["models"] for stage in judging]
+    asked = [stage.models[_MODELS] for stage in judging]
     models = {"students": tuple(requests[target.model] for requests in asked)}
     if target.start is not None:
         starts = tuple(requests[target.start] for requests in asked)
