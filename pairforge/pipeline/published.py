@@ -2,8 +2,8 @@
 
 [published]
 stage = "scores"               # the stage that evaluates; the last one if not given
-model = "stage:student"        # the one of its models that was trained; the last if not given
-start = "${start}"             # the one that it started from; the first if not given
+model = "stage:student"        # of its models; the last one that a stage trained if not given
+start = "${start}"             # the first one that no stage trained if not given
 metrics = { pearson_cosine = 0.5982, spearman_cosine = 0.6027 }
 """
 
@@ -20,6 +20,7 @@ from pairforge.pipeline.faults import Faults, validated
 from pairforge.pipeline.stage_table import Draft, reference_in
 
 _EVALUATES = "evaluate"
+_TRAINS = "train"
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,21 @@ def target_of(table: Mapping[str, Any] | None, drafts: Sequence[Draft], faults: 
     asked = [request.name for requests in judging[stage].models.values() for request in requests]
     if not asked:
         return None
-    model = _place(published.model, asked, stage, faults, otherwise=len(asked) - 1)
-    start = _place(published.start, asked, stage, faults, otherwise=0)
+    trained = _trained(asked, drafts)
+    last = max((place for place, is_trained in enumerate(trained) if is_trained), default=len(asked) - 1)
+    first = trained.index(False) if False in trained else 0
+    model = _place(published.model, asked, stage, faults, otherwise=last)
+    start = _place(published.start, asked, stage, faults, otherwise=first)
     made_by = reference_in(asked[model])
-    trained = made_by.stage if made_by else None
-    return Target(stage, model, start if start != model else None, trained, published.metrics)
+    return Target(
+        stage, model, start if start != model else None, made_by.stage if made_by else None, published.metrics
+    )
+
+
+def _trained(asked: Sequence[str], drafts: Sequence[Draft]) -> list[bool]:
+    steps = {made.name: made.step.name for made in drafts}
+    references = [reference_in(name) for name in asked]
+    return [reference is not None and steps.get(reference.stage) == _TRAINS for reference in references]
 
 
 def _place(name: str | None, asked: Sequence[str], stage: str, faults: Faults, *, otherwise: int) -> int:

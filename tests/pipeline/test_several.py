@@ -224,6 +224,14 @@ def test_a_published_table_that_fits_no_stage_is_refused(published: str, sentenc
     assert sentence in str(refused.value)
 
 
+def test_what_was_trained_is_told_from_what_it_is_compared_with() -> None:
+    mixed = RECIPE.replace('models = ["${start}", "stage:student"]', 'models = ["stage:student", "bm25", "${start}"]')
+    Path("one.toml").write_text(mixed.replace('model = "stage:student"\nmetrics', "metrics"))
+    target = read_recipe("one.toml").target
+    assert target is not None
+    assert (target.model, target.start, target.trained) == (0, 1, "student")
+
+
 @pytest.mark.parametrize("text", ["", "1,", "0,0", "a", "-1", "1.5"])
 def test_seeds_are_different_whole_numbers(text: str) -> None:
     with pytest.raises(OptionsError, match="different whole numbers were wanted"):
