@@ -5,7 +5,7 @@ Run as a stage by whoever trains over seeds, so that what was judged is not judg
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from pairforge.evaluation.evaluate import STEP as EVALUATE
 from pairforge.evaluation.evaluate import EvaluateOptions
 from pairforge.evaluation.judged import Model, judged
 from pairforge.evaluation.statistics import Estimate, interval, over_seeds
-from pairforge.evaluation.task import Means, Measured
+from pairforge.evaluation.task import Judgement, Means, Measured
 from pairforge.evaluation.tasks import read_task
 from pairforge.execution.step import Artifact, ModelRole, Step, StepContext
 from pairforge.files import read_json, write_json
@@ -75,17 +75,17 @@ def judge_over_seeds(
     means = Means(options.bootstrap_samples, options.seed, context or StepContext())
     task = read_task(options.task[0], options.reading)
     predictions = [task.predict(judged(model, options)[0], means) for model in (*students, *starts)]
-    measured = [judgement.measured for judgement in task.measure(predictions, means)]
+    judgements = task.measure(predictions, means)
     for metric in options.metrics:
-        if metric not in measured[0]:
-            raise OptionsError(f"{task.name}: measures no '{metric}' (there are: {', '.join(measured[0])}).")
-    return {metric: _scores(metric, measured, len(students), options) for metric in options.metrics}
+        if metric not in (there := judgements[0].measured):
+            raise OptionsError(f"{task.name}: measures no '{metric}' (there are: {', '.join(there)}).")
+    return {metric: _scores(metric, judgements, len(students), options) for metric in options.metrics}
 
 
-def _scores(
-    metric: str, measured: Sequence[Mapping[str, Measured]], seeds: int, options: OverSeedsOptions
-) -> SeedScores:
-    found = [by_metric[metric] for by_metric in measured]
+def _scores(metric: str, judgements: Sequence[Judgement], seeds: int, options: OverSeedsOptions) -> SeedScores:
+    # A start of another kind may have another closeness: its own stands for that of the trained models.
+    measure = metric.removesuffix(f"_{judgements[0].closeness}")
+    found = [one.measured.get(metric) or one.measured[one.metric(measure)] for one in judgements]
     ours, theirs = found[:seeds], found[seeds:]
     ahead = None
     drawn, theirs_drawn = _draws(ours), _draws(theirs)

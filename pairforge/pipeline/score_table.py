@@ -140,7 +140,8 @@ def _of_one(recipe: Recipe, target: Target, task: TaskResults, metric: str) -> d
     ahead = next((one for one, names in pairs if names == {scores.model, start.model}), None)
     if ahead is not None:
         found["ahead"] = _turned(ahead) if ahead.model == start.model else _estimate(ahead.value, ahead.low, ahead.high)
-    return found | {"start": start.metrics[metric].value if metric in start.metrics else None}
+    own = start.metrics.get(metric) or start.metrics.get(start.metric(metric.removesuffix(f"_{scores.closeness}")))
+    return found | {"start": own.value if own else None}
 
 
 def _estimate(value: float, low: float | None, high: float | None) -> Estimate | None:
