@@ -10,7 +10,7 @@ import pytest
 from pairforge.errors import OptionsError
 from pairforge.evaluation.over_seeds import OverSeedsOptions, judge_over_seeds
 from pairforge.evaluation.statistics import over_seeds, paired_bootstrap
-from tests.fakes import TableEncoder
+from tests.fakes import LetterEncoder, OverlapScorer, TableEncoder
 
 ROWS = 30
 
@@ -76,6 +76,17 @@ def test_equal_models_are_never_ahead(task: str) -> None:
 def test_without_a_start_there_are_values_alone(task: str) -> None:
     scores = judge_over_seeds([encoder(angles(0.1, 0))], options=options(task))["spearman_cosine"]
     assert (len(scores.by_seed), scores.starts, scores.ahead) == (1, (), None)
+
+
+def test_a_start_of_another_kind_is_taken_by_its_own_closeness(tmp_path: Path) -> None:
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
+    rows = [{"sentence1": " ".join(words), "sentence2": " ".join(words[:n]), "score": n / 8} for n in range(1, 9)]
+    pl.DataFrame(rows).write_ndjson(tmp_path / "pairs.jsonl")
+    given = options(f"sts:{tmp_path / 'pairs.jsonl'}")
+    scores = judge_over_seeds([LetterEncoder()], [OverlapScorer()], options=given)["spearman_cosine"]
+    assert scores.starts == (pytest.approx(1),)
+    assert scores.ahead is not None
+    assert scores.ahead.value == pytest.approx(scores.by_seed[0] - 1)
 
 
 def test_another_number_of_starts_and_an_unknown_metric_are_refused(task: str) -> None:
