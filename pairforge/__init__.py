@@ -66,6 +66,8 @@ if TYPE_CHECKING:
     from pairforge.steps.judge import judge as judge
     from pairforge.steps.label_margins import LabelMarginsOptions as LabelMarginsOptions
     from pairforge.steps.label_margins import label_margins as label_margins
+    from pairforge.steps.list_texts import ListTextsOptions as ListTextsOptions
+    from pairforge.steps.list_texts import list_texts as list_texts
     from pairforge.steps.merge_silver import MergeSilverOptions as MergeSilverOptions
     from pairforge.steps.merge_silver import merge_silver as merge_silver
     from pairforge.steps.mine_negatives import MineNegativesOptions as MineNegativesOptions
@@ -84,6 +86,8 @@ if TYPE_CHECKING:
     from pairforge.steps.split_corpus import split_corpus as split_corpus
     from pairforge.steps.sweep_negatives import SweepNegativesOptions as SweepNegativesOptions
     from pairforge.steps.sweep_negatives import sweep_negatives as sweep_negatives
+    from pairforge.steps.take_rows import TakeRowsOptions as TakeRowsOptions
+    from pairforge.steps.take_rows import take_rows as take_rows
     from pairforge.training.find_learning_rate import find_learning_rate as find_learning_rate
     from pairforge.training.init_model import init_model as init_model
     from pairforge.training.merge import MergeOptions as MergeOptions
@@ -130,6 +134,8 @@ _HOMES = {
     "pairforge.steps.sample_silver": ("SampleSilverOptions", "sample_silver"),
     "pairforge.steps.score_pairs": ("ScorePairsOptions", "score_pairs"),
     "pairforge.steps.split_corpus": ("SplitCorpusOptions", "split_corpus"),
+    "pairforge.steps.take_rows": ("TakeRowsOptions", "take_rows"),
+    "pairforge.steps.list_texts": ("ListTextsOptions", "list_texts"),
     "pairforge.training.find_learning_rate": ("find_learning_rate",),
     "pairforge.training.init_model": ("init_model",),
     "pairforge.training.merge": ("MergeOptions", "merge"),
@@ -161,6 +167,7 @@ __all__ = [
     "JudgeOptions",
     "LabelMarginsOptions",
     "Ledger",
+    "ListTextsOptions",
     "MergeOptions",
     "MergeSilverOptions",
     "MineNegativesOptions",
@@ -184,6 +191,7 @@ __all__ = [
     "StepContext",
     "Stopped",
     "SweepNegativesOptions",
+    "TakeRowsOptions",
     "TextGenerator",
     "TextMatcher",
     "TrainOptions",
@@ -205,6 +213,7 @@ __all__ = [
     "init_model",
     "judge",
     "label_margins",
+    "list_texts",
     "load_encoder",
     "load_generator",
     "load_matcher",
@@ -222,6 +231,7 @@ __all__ = [
     "shrink",
     "split_corpus",
     "sweep_negatives",
+    "take_rows",
     "train",
     "write_frame",
 ]

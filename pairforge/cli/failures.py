@@ -44,13 +44,14 @@ def run_guarded(action: Callable[[], object], *, debug: bool) -> int:
 def _report(error: BaseException, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    typer.echo(f"error: {_sentence(error)}", err=True)
+    typer.echo(f"error: {sentence_of(error)}", err=True)
     if isinstance(error, PairforgeError):
         return error.exit_code
     return EXIT_USAGE if isinstance(error, typer.TyperException) else EXIT_FAILED
 
 
-def _sentence(error: BaseException) -> str:
+def sentence_of(error: BaseException) -> str:
+    """What went wrong, in one sentence for the user."""
     if isinstance(error, PairforgeError):
         return str(error)
     if isinstance(error, typer.TyperException):

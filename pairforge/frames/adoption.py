@@ -53,10 +53,9 @@ def adopt(
     rows = _rename(rows, {raw: name for name, raw in (columns or {}).items() if raw != name}, place)
     guesses: list[str] = []
     shape = next((shape for shape in shapes if _fits(rows, shape)), None)
-    if shape is None:
-        shape, renaming = _guess(rows, shapes, place)
-        rows = _rename(rows, renaming, place)
-        guesses += [f"{place}: reads column '{raw}' as '{name}'" for raw, name in renaming.items()]
+    shape, renaming = (shape, _guessed_ids(shape, rows)) if shape else _guess(rows, shapes, place)
+    rows = _rename(rows, renaming, place)
+    guesses += [f"{place}: reads column '{raw}' as '{name}'" for raw, name in renaming.items()]
     facts = shape.facts(rows)
     scales, scale_guess = _scales(rows.schema, facts, shape, place, score_scale)
     shape.check_facts(rows, facts, place, scales)
@@ -92,6 +91,12 @@ def _guess(rows: Rows, shapes: Sequence[FrameContract], place: str) -> tuple[Fra
     if len(shapes) == 1:
         shapes[0].check_rows(rows, place)
     return detect_shape(rows, place, shapes), {}
+
+
+def _guessed_ids(shape: FrameContract, rows: Rows) -> dict[str, str]:
+    """Identifiers that the rows may lack, but have under another name."""
+    ids = {column.name for column in shape.columns if column.kind is ColumnKind.IDENTIFIER}
+    return {raw: name for raw, name in _guessed_names(shape, rows.schema.names()) if name in ids}
 
 
 def _fits(rows: Rows, shape: FrameContract) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from pairforge.pipeline.faults import Faults, validated
 from pairforge.pipeline.registry import shipped_folder, shipped_recipes
 
 STAGE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+PUBLISHED = "published"
+"""The scale of a recipe as it is written."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,17 @@ class RecipeTables:
         description: What it does.
         settings: Setting → value; `output`, the folder the stages write to, is always among them.
         stages: Stage → its table, in the order of the file.
+        scales: Scale → its values: setting → value, stage → key → value, "stage.key" → value; under `stages`, stages of
+            its own.
+        published: The table of what was published of the recipe, if it has one.
     """
 
     path: Path
     description: str
     settings: dict[str, Any]
     stages: dict[str, dict[str, Any]]
+    scales: dict[str, dict[str, Any]] = field(default_factory=dict)
+    published: dict[str, Any] | None = None
 
 
 class _File(BaseModel):
@@ -40,6 +47,8 @@ class _File(BaseModel):
 
     description: str = ""
     settings: dict[str, Any] = {}
+    scales: dict[str, dict[str, Any]] = {}
+    published: dict[str, Any] | None = None
     stages: dict[str, dict[str, Any]]
 
 
@@ -82,11 +91,15 @@ def read_tables(path: Path, faults: Faults) -> RecipeTables:
     file = validated(_File, known, "the recipe", faults)
     if file is None:
         raise faults.error()
-    for name in file.stages:
-        if not re.fullmatch(STAGE_NAME, name):
-            faults.add(f"stages.{name}", "a stage's name is made of letters, digits, - and _; rename it.")
-    settings = {"output": f"runs/{path.stem}", **file.settings}
-    tables = RecipeTables(path, file.description, settings, file.stages)
+    for place, stages in [("", file.stages), *((f"scales.{n}.", v.get("stages")) for n, v in file.scales.items())]:
+        for name in stages if isinstance(stages, dict) else ():
+            if not re.fullmatch(STAGE_NAME, name):
+                faults.add(f"{place}stages.{name}", "a stage's name is made of letters, digits, - and _; rename it.")
+    given = {"scale": PUBLISHED} if file.scales else {}
+    if "output" not in file.settings:
+        given["output"] = f"runs/{path.stem}"
+    settings = {**given, **file.settings}
+    tables = RecipeTables(path, file.description, settings, file.stages, file.scales, file.published)
     return _with_examples(tables) if _is_shipped(path) else tables
 
 
@@ -103,11 +116,16 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _is_shipped(path: Path) -> bool:
-    return path.resolve().parent == shipped_folder("recipes").resolve()
+    return path.resolve().is_relative_to(shipped_folder("recipes").resolve())
 
 
 def _with_examples(tables: RecipeTables) -> RecipeTables:
-    return RecipeTables(tables.path, tables.description, _shipped_paths(tables.settings), _shipped_paths(tables.stages))
+    return replace(
+        tables,
+        settings=_shipped_paths(tables.settings),
+        stages=_shipped_paths(tables.stages),
+        scales=_shipped_paths(tables.scales),
+    )
 
 
 def _shipped_paths(value: Any) -> Any:
@@ -115,8 +133,9 @@ def _shipped_paths(value: Any) -> Any:
         return {name: _shipped_paths(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_shipped_paths(item) for item in value]
-    if isinstance(value, str) and (found := re.fullmatch(r"(\w+:)?examples/(.+)", value)):
-        shipped = shipped_folder("examples") / found[2]
-        if shipped.exists() and not Path("examples", found[2]).exists():
+    if isinstance(value, str) and (found := re.fullmatch(r"(\w+:)?examples(?:/(.+))?", value)):
+        below = found[2] or ""
+        shipped = shipped_folder("examples") / below
+        if shipped.exists() and not Path("examples", below).exists():
             return f"{found[1] or ''}{shipped}"
     return value

@@ -63,6 +63,8 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
             "pairforge.steps.sweep_negatives", "Tabulate what settings of mine-negatives give, and their false share."
         ),
         "decontaminate": Entry("pairforge.steps.decontaminate", "Drop the rows that share a text with a test set."),
+        "take-rows": Entry("pairforge.steps.take_rows", "Take some consecutive rows of a corpus, as they stand."),
+        "list-texts": Entry("pairforge.steps.list_texts", "List the texts of a corpus of any shape, each once."),
         "split-corpus": Entry("pairforge.steps.split_corpus", "Cut a corpus into sides that share no text."),
         "propose-pairs": Entry("pairforge.steps.propose_pairs", "Propose pairs of sentences that are worth scoring."),
         "score-pairs": Entry("pairforge.steps.score_pairs", "Give pairs the silver scores of a cross-encoder."),
@@ -117,7 +119,7 @@ class ShippedRecipe:
     """A recipe that comes with pairforge.
 
     Args:
-        name: What `pairforge run NAME` takes.
+        name: What `pairforge run NAME` takes: its path in the folder of recipes, less the ending (`book/softmax`).
         path: The file.
         description: What it does, in one sentence.
     """
@@ -139,9 +141,11 @@ def shipped_folder(name: str) -> Path:
 
 def shipped_recipes() -> list[ShippedRecipe]:
     """The recipes that come with pairforge, by name."""
-    return [_described(path) for path in sorted(shipped_folder("recipes").glob("*.toml"))]
+    folder = shipped_folder("recipes")
+    paths = [*sorted(folder.glob("*.toml")), *sorted(folder.glob("*/*.toml"))]
+    return [_described(path, path.relative_to(folder).with_suffix("").as_posix()) for path in paths]
 
 
-def _described(path: Path) -> ShippedRecipe:
+def _described(path: Path, name: str) -> ShippedRecipe:
     with path.open("rb") as file:
-        return ShippedRecipe(path.stem, path, str(tomllib.load(file).get("description", "")))
+        return ShippedRecipe(name, path, str(tomllib.load(file).get("description", "")))

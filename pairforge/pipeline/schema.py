@@ -6,6 +6,7 @@ description = "What it does, in one sentence."
 [settings]                    # values for --set; "${nli}" in a stage is replaced by one
 output = "runs/example"       # where the stages write: <output>/<stage>.parquet or <output>/<stage>.model
 nli = ["examples/nli.jsonl"]
+seed = 42                     # for --seeds, where stages say seed = "${seed}"
 
 [stages.triplets]
 step = "convert-nli"
@@ -16,6 +17,12 @@ to = "triplet"                # an option; inputs, model flags and options share
 step = "train"
 corpus = "stage:triplets"     # the main output of another stage; "stage:NAME.OUTPUT" for a named one
 model = "all-MiniLM-L6-v2"    # a model: a name, {name = …, dtype = …}, "stage:NAME", or a list of these
+
+[scales.small]                # the recipe in another size (scales.py), by --set scale=small
+student.max_steps = 100
+
+[published]                   # what was published of it (published.py)
+metrics = { spearman_cosine = 0.81 }
 """
 
 from __future__ import annotations
@@ -28,8 +35,11 @@ from pairforge.execution.stage import Stage
 from pairforge.pipeline.faults import Faults
 from pairforge.pipeline.linking import check_references, in_order, linked, needs_of, paths_of
 from pairforge.pipeline.preflight import check_files, check_models
+from pairforge.pipeline.published import Target, target_of
 from pairforge.pipeline.recipe_file import RecipeTables, find_recipe, read_tables
 from pairforge.pipeline.registry import STEPS, Entry
+from pairforge.pipeline.scales import scaled
+from pairforge.pipeline.seeds import folders, with_seed
 from pairforge.pipeline.settings import filled_in, override
 from pairforge.pipeline.stage_table import Draft, draft
 
@@ -63,12 +73,18 @@ class Recipe:
         description: What it does.
         output: The folder its stages write to.
         stages: Its stages, in the order in which they run.
+        scale: The scale that was chosen; None for a recipe without scales.
+        seed: The seed that was given to it; None for its own.
+        target: The scores by which it is told from others; None where no stage evaluates.
     """
 
     path: Path
     description: str
     output: Path
     stages: tuple[RecipeStage, ...]
+    scale: str | None = None
+    seed: int | None = None
+    target: Target | None = None
 
     @property
     def names(self) -> list[str]:
@@ -76,7 +92,9 @@ class Recipe:
         return [stage.name for stage in self.stages]
 
 
-def read_recipe(recipe: str | Path, settings: Sequence[str] = (), *, steps: Mapping[str, Entry] = STEPS) -> Recipe:
+def read_recipe(
+    recipe: str | Path, settings: Sequence[str] = (), *, seed: int | None = None, steps: Mapping[str, Entry] = STEPS
+) -> Recipe:
     """Read a recipe and check all of it: structure, options, files, shapes, references, models.
 
     Nothing is written, and nothing is read of a parquet file but its first rows. Relative paths start from the current
@@ -86,6 +104,7 @@ def read_recipe(recipe: str | Path, settings: Sequence[str] = (), *, steps: Mapp
     Args:
         recipe: A TOML file, or the name of a shipped recipe where no such file exists.
         settings: `setting=value` or `stage.key=value`, as for `--set`.
+        seed: The value of its setting `seed`; what hangs on it is then written to `<output>/seed-<seed>`.
         steps: The steps that stages may name.
 
     Raises:
@@ -94,31 +113,42 @@ def read_recipe(recipe: str | Path, settings: Sequence[str] = (), *, steps: Mapp
     """
     path = find_recipe(recipe)
     faults = Faults(path)
-    return recipe_of(override(read_tables(path, faults), settings, faults), faults, steps=steps)
+    tables = scaled(read_tables(path, faults), settings, faults)
+    return recipe_of(override(tables, settings, faults), faults, seed=seed, steps=steps)
 
 
-def recipe_of(tables: RecipeTables, faults: Faults | None = None, *, steps: Mapping[str, Entry] = STEPS) -> Recipe:
+def recipe_of(
+    tables: RecipeTables,
+    faults: Faults | None = None,
+    *,
+    seed: int | None = None,
+    steps: Mapping[str, Entry] = STEPS,
+) -> Recipe:
     """The recipe that these tables describe, all of it checked; tables need not come from a file.
 
     Args:
         tables: Settings and stages; `path` is what errors call the recipe.
         faults: What was found wrong so far.
+        seed: As for `read_recipe`.
         steps: The steps that stages may name.
 
     Raises:
         RecipeError: something is wrong; the message lists every fault found.
     """
     faults = faults or Faults(tables.path)
-    tables = filled_in(tables, faults)
+    tables, seeded = (filled_in(tables, faults), set[str]()) if seed is None else with_seed(tables, seed, faults)
     output = _folder(tables.settings["output"], faults)
     read = {name: draft(name, table, steps, faults) for name, table in tables.stages.items()}
     drafts = in_order([made for made in read.values() if made is not None], faults)
     check_references(drafts, read, faults)
-    paths = {made.name: paths_of(made, output) for made in drafts if made.valid}
+    folder = folders(drafts, output, seed, seeded)
+    paths = {made.name: paths_of(made, folder[made.name]) for made in drafts if made.valid}
     _check_surroundings(drafts, paths, faults)
+    target = target_of(tables.published, drafts, faults)
     faults.refuse()
     stages = tuple(RecipeStage(made.name, linked(made, paths), needs_of(made, paths)) for made in drafts)
-    return Recipe(tables.path, tables.description, output, stages)
+    scale = str(tables.settings["scale"]) if tables.scales else None
+    return Recipe(tables.path, tables.description, output, stages, scale, seed, target)
 
 
 def _folder(output: object, faults: Faults) -> Path:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pairforge.errors import OptionsError
+from pairforge.errors import OptionsError, PairforgeError
+from pairforge.files import source_exists
 from pairforge.option_faults import nearest_names
 from pairforge.pipeline.faults import Faults
 from pairforge.pipeline.recipe_file import RecipeTables
@@ -42,7 +44,7 @@ def override(tables: RecipeTables, assignments: Sequence[str], faults: Faults) -
             settings[stage] = toml_value(text)
         else:
             faults.add(place, f"there is no setting '{stage}'; {nearest_names(stage, settings)}.")
-    return RecipeTables(tables.path, tables.description, settings, stages)
+    return replace(tables, settings=settings, stages=stages)
 
 
 def toml_value(text: str) -> Any:
@@ -59,7 +61,8 @@ def filled_in(tables: RecipeTables, faults: Faults) -> RecipeTables:
     """The recipe with each "${name}" replaced by the setting of that name.
 
     Where it is the whole text, the setting's value takes its place, whatever its type (in a list, a list's items do);
-    within a text, its text does. A setting may use those that stand above it.
+    within a text, its text does. A setting may use those that stand above it. A table of one key, `first`, which lists
+    sources, stands for the first of them that is there; where none is, for the last.
     """
     settings: dict[str, Any] = {}
     for name, value in tables.settings.items():
@@ -68,10 +71,13 @@ def filled_in(tables: RecipeTables, faults: Faults) -> RecipeTables:
         stage: {key: _filled(value, settings, f"stages.{stage}", faults) for key, value in table.items()}
         for stage, table in tables.stages.items()
     }
-    return RecipeTables(tables.path, tables.description, settings, stages)
+    published = None if tables.published is None else _filled(tables.published, settings, "published", faults)
+    return replace(tables, settings=settings, stages=stages, published=published)
 
 
 def _filled(value: Any, settings: Mapping[str, Any], place: str, faults: Faults) -> Any:
+    if isinstance(value, dict) and value.keys() == {"first"} and isinstance(value["first"], list) and value["first"]:
+        return _first(_filled(value["first"], settings, place, faults))
     if isinstance(value, dict):
         return {key: _filled(item, settings, place, faults) for key, item in value.items()}
     if isinstance(value, list):
@@ -81,6 +87,18 @@ def _filled(value: Any, settings: Mapping[str, Any], place: str, faults: Faults)
     if (whole := _PLACE.fullmatch(value)) and whole[1] in settings:
         return settings[whole[1]]
     return _PLACE.sub(lambda found: _as_text(found[1], settings, place, faults), value)
+
+
+def _first(sources: Sequence[Any]) -> Any:
+    return next((source for source in sources[:-1] if _is_there(source)), sources[-1])
+
+
+def _is_there(source: Any) -> bool:
+    try:
+        source_exists(str(source))
+    except PairforgeError:
+        return False
+    return True
 
 
 def _parts(written: Any, filled: Any) -> list[Any]:

@@ -42,6 +42,9 @@ class ScorePairsOptions(HeadOptions):
         bool,
         Field(description="Where a row has gold, train on that: its score is gold's, its silver_score the model's."),
     ] = False
+    round_scores: Annotated[
+        bool, Field(description="Train on classes: the score is 1 from a silver_score of .5 on, else 0.")
+    ] = False
 
 
 _DEFAULTS = ScorePairsOptions()
@@ -88,7 +91,8 @@ def score_pairs(
     read = _reading(known, logits, head, options, context.ledger)
     silver = read(logits["pairs"])
     context.ledger.observe("silver_score", silver)
-    scores = {"score": silver, "silver_score": silver, "uncalibrated_score": pair_scores(logits["pairs"], head)}
+    trained_on = (silver >= 0.5).astype(silver.dtype) if options.round_scores else silver
+    scores = {"score": trained_on, "silver_score": silver, "uncalibrated_score": pair_scores(logits["pairs"], head)}
     scored = given["pairs"].with_columns(pl.Series(name, scores[name]) for name in written)
     if options.prefer_gold:
         scored = scored.with_columns(score=_gold_first(scored))
@@ -132,7 +136,7 @@ def _reading(
 
 def _gold_first(scored: pl.DataFrame) -> pl.Expr:
     gold = [pl.col(name).cast(pl.Float64) for name in GOLD if name in scored.columns]
-    return pl.coalesce(*gold, pl.col("silver_score"))
+    return pl.coalesce(*gold, pl.col("score"))
 
 
 STEP = Step(

@@ -93,3 +93,78 @@ def test_python_runs_a_recipe_too(recipe: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     reports = pairforge.run_recipe(recipe, only="pairs")
     assert [report.outcome.status for report in reports] == ["done"]
+
+
+_SCORED = """
+[settings]
+output = "out/{name}"
+seed = 42
+[published]
+metrics = {{ spearman_cosine = 0.9 }}
+[stages.fresh]
+step = "init-model"
+kind = "static"
+dimension = {dimension}
+tokenizer_from = "corpus"
+corpus = {{ source = "nli.jsonl" }}
+seed = "${{seed}}"
+[stages.scores]
+step = "evaluate"
+models = "stage:fresh"
+task = "sts:sts.jsonl"
+bootstrap_samples = 100
+"""
+
+
+@pytest.fixture
+def two(tmp_path: Path, nli: Path) -> list[Path]:
+    """Two recipes that judge a fresh model, the second of them wrong."""
+    rows = [{"sentence1": f"A cat {v}.", "sentence2": "The cat rests.", "score": s} for s, v in enumerate("abc")]
+    (tmp_path / "sts.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    paths = [tmp_path / f"{name}.toml" for name in ("right", "wrong")]
+    for path, dimension in zip(paths, (8, 0), strict=True):
+        path.write_text(_SCORED.format(name=path.stem, dimension=dimension))
+    return paths
+
+
+def test_several_recipes_end_with_one_table_and_one_that_fails_with_an_exit_code(
+    run: Callable, two: list[Path]
+) -> None:
+    done = run("run", *two)
+    assert done.code == 1
+    assert "error: " in done.err
+    assert "dimension should be greater than or equal to 1" in done.err
+    heading, _, right, wrong = done.out.splitlines()[-4:]
+    assert heading.split()[:4] == ["Recipe", "Scale", "Metric", "Published"]
+    assert right.split()[:4] == ["right", "–", "spearman_cosine", "0.9000"]
+    assert wrong.startswith("wrong")
+    assert "failed: " in wrong
+
+
+def test_the_table_is_in_json_too(run: Callable, two: list[Path]) -> None:
+    done = run("run", *two, "--json")
+    told = json.loads(done.out)
+    assert done.code == 1
+    assert [(row["recipe"], row["published"], row["failed"] is None) for row in told["table"]] == [
+        ("right", 0.9, True),
+        ("wrong", None, False),
+    ]
+    assert "dimension" in told["recipes"][1]["failed"]
+
+
+def test_seeds_are_run_one_after_the_other(run: Callable, two: list[Path], tmp_path: Path) -> None:
+    done = run("run", two[0], "--seeds", "3,5")
+    assert done.code == 0
+    assert "±" in done.out.splitlines()[-1]
+    assert {path.name for path in (tmp_path / "out/right").iterdir() if path.is_dir()} == {"seed-3", "seed-5"}
+    told = json.loads(run("run", two[0], "--seeds", "3,5", "--json").out)
+    assert [ran["seed"] for ran in told["recipes"][0]["seeds"]] == [3, 5]
+    assert len(told["table"][0]["by_seed"]) == 2
+    planned = run("run", two[0], "--seeds", "3,5", "--dry-run")
+    assert planned.out.count("up to date") == 4
+
+
+def test_one_recipe_that_is_wrong_gives_its_sentence_alone(run: Callable, two: list[Path]) -> None:
+    refused = run("run", two[1])
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.count("error: ") == 1

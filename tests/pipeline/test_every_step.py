@@ -172,6 +172,8 @@ TRIALS: Mapping[str, Callable[[Path, str], Trial]] = {
             "corpus": pl.DataFrame({"doc_id": ["1", "2"], "text": ["it is one", "they are two"]}),
         },
     ),
+    "take-rows": lambda folder, model: Trial({"rows": 4, "skip": 2}, {"corpus": PAIRS}),
+    "list-texts": lambda folder, model: Trial(frames={"corpus": PAIRS}),
     "split-corpus": lambda folder, model: Trial({"dev": 0.2, "test": 0.2}, {"corpus": PAIRS}),
     "propose-pairs": lambda folder, model: Trial(
         {"by": "bm25+semantic", "top_k": 2}, {"gold": SCORED, "texts": TEXTS}, {"encoder": (model,)}
@@ -316,6 +318,7 @@ def test_part_size_never_changes_a_byte(name: str, part_rows: int, make: Callabl
         "generate-sts",
         "judge",
         "decontaminate",
+        "take-rows",
     ],
 )
 def test_extra_columns_travel_along(name: str, make: Callable[..., Stage]) -> None:

@@ -77,6 +77,13 @@ def test_a_shipped_recipe_is_found_by_name(name: str, tmp_path: Path, monkeypatc
     assert find_recipe(name) == shipped_folder("recipes") / "quickstart.toml"
 
 
+def test_a_shipped_recipe_of_a_folder_is_found_by_both_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_recipe("book/softmax") == shipped_folder("recipes") / "book" / "softmax.toml"
+    tables, _ = read(find_recipe("book/softmax"))
+    assert tables.settings["data"] == str(shipped_folder("examples"))
+
+
 def test_a_file_here_comes_before_a_shipped_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "quickstart.toml").write_text("")
