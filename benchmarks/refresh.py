@@ -6,9 +6,9 @@ MedQuAD: a fifth of the entities (`focus`) are held out with their questions, wh
 answers. A static encoder from random weights is trained with multiple negatives ranking on the other pairs: alone, with
 three random negatives each, with three mined by the student that learnt from the pairs (nearest first, below .95 of
 the positive's cosine), and with three mined by that second student. Always from the same start, at the same number of
-steps, over several seeds, at the best of the rates given on a tenth of the entities that is held out for that, with a
-seed that is not reported. Printed: MRR@10 by seed and its mean, and differences with a paired bootstrap interval over
-seeds and questions.
+steps, over several seeds; of several rates the best one on a tenth of the entities that is then held out for that,
+with a seed that is not reported. Printed: MRR@10 by seed and its mean, and differences with a paired bootstrap
+interval over seeds and questions.
 """
 
 from __future__ import annotations
@@ -89,15 +89,20 @@ class Bench:
         return task.predict(JudgedEncoder(pf.load_encoder(str(model))), means)["mrr@10"].to_numpy()
 
 
-def split(path: Path, folder: Path, max_length: int) -> tuple[pl.DataFrame, Task, Task]:
-    """Training pairs, and tasks of the entities held out for choosing and for reporting, among all answers."""
+def split(path: Path, folder: Path, *, choose: bool) -> tuple[pl.DataFrame, Task, Task]:
+    """Training pairs, and tasks of the entities held out for choosing and for reporting, among all answers.
+
+    Where nothing is to be chosen, nothing is held out for it, and its task is that of reporting.
+    """
     rows = pl.read_parquet(path).select("focus", anchor="question", positive="answer").drop_nulls()
-    options = pf.SplitCorpusOptions(dev=0.1, test=0.2, group_column="focus", seed=0)
+    options = pf.SplitCorpusOptions(dev=0.1 if choose else 0, test=0.2, group_column="focus", seed=0)
     sides = pf.split_corpus(rows, options=options)
     for name, side in {**sides, "answers": rows.select(text="positive")}.items():
         side.write_parquet(folder / f"{name}.parquet")
     reading = EvaluateOptions(task=("stsb",), documents=(str(folder / "answers.parquet"),))
-    dev, test = (read_retrieval(name, str(folder / f"{name}.parquet"), reading) for name in ("dev", "test"))
+    dev, test = (
+        read_retrieval(name, str(folder / f"{name}.parquet"), reading) for name in ("dev" if choose else "test", "test")
+    )
     return sides["train"].select("anchor", "positive"), dev, test
 
 
@@ -141,7 +146,7 @@ def main(  # noqa: PLR0917 - a command's options
 ) -> None:
     """Train the students and print the table."""
     with tempfile.TemporaryDirectory() as work:
-        train, dev, test = split(pairs, Path(work), max_length)
+        train, dev, test = split(pairs, Path(work), choose=len(rate or ()) > 1)
         steps = -(-train.height // batch_size) * epochs
         print(f"{train.height:,} pairs, {test.rows:,} test questions; {steps} steps of {batch_size}; {seeds} seeds\n")
         bench = Bench(train, dev, test, Path(work), dimension, batch_size, epochs, max_length, scale)

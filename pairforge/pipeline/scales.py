@@ -3,8 +3,8 @@
 [scales.small]                 # taken by --set scale=small
 start = "stage:fresh"          # a setting
 student.max_steps = 100        # a key of a stage, also as "student.max_steps"
-[scales.small.stages.fresh]    # a stage that only this scale has, before those of the recipe
-step = "init-model"
+[scales.small.stages.fresh]    # a stage that only this scale has, before those of the recipe, or one in place of the
+step = "init-model"            # recipe's of the same name
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def _wanted(tables: RecipeTables, assignments: Sequence[str]) -> tuple[Any, str]
 
 def _with_values(tables: RecipeTables, values: Mapping[str, Any]) -> RecipeTables:
     settings = dict(tables.settings)
-    stages = {name: dict(table) for name, table in {**values.get("stages", {}), **tables.stages}.items()}
+    own = values.get("stages", {})
+    first = {name: table for name, table in own.items() if name not in tables.stages}
+    stages = {name: dict(own.get(name, table)) for name, table in {**first, **tables.stages}.items()}
     for stage, key, value in _changes(values, settings, stages):
         if stage is None:
             settings[key] = value

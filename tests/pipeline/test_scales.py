@@ -122,3 +122,12 @@ def test_the_first_source_that_is_there_is_taken() -> None:
 def test_where_no_source_is_there_the_last_is_missing() -> None:
     text = RECIPE.replace('"large.parquet"', '{ first = ["a.parquet", "b.parquet"] }')
     assert "b.parquet: there is no such file" in faults(text=text)
+
+
+def test_a_scales_own_stage_takes_the_place_of_the_recipes_of_that_name() -> None:
+    text = RECIPE.replace("parts.names", "'parts.names'") + (
+        "[scales.tiny]\n[scales.tiny.stages.parts]\nstep = 'split-pairs'\npairs = 'small.parquet'\nnames = ['c', 'd']\n"
+    )
+    tiny = read("scale=tiny", text=text)
+    assert tiny.names == ["parts"]
+    assert options(tiny)["names"] == ("c", "d")
