@@ -130,7 +130,7 @@ def _compare(planned: PlannedComparison, *, json: bool) -> None:
 
 def _show(found: Comparison, planned: PlannedComparison) -> None:
     for place, task in enumerate(found.tasks):
-        typer.echo(f"{'' if place == 0 else chr(10)}{task.task}, {task.rows:,} {task.items}")
+        typer.echo(f"{'' if place == 0 else chr(10)}{task.heading}")
         table(found.table(task))
     say("")
     for sentence in found.conclusion:

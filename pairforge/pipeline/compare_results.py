@@ -78,7 +78,7 @@ class TaskFacts(_Record):
 
     Args:
         task: As it was named.
-        rows: Its items.
+        rows: Its items; 0 where it knows them only while it judges.
         items: What an item is, in the plural.
         measures: What is measured, the most telling first.
     """
@@ -87,6 +87,11 @@ class TaskFacts(_Record):
     rows: int
     items: str
     measures: tuple[str, ...]
+
+    @property
+    def heading(self) -> str:
+        """The task with its size, as far as that is known."""
+        return f"{self.task}, {self.rows:,} {self.items}" if self.rows else self.task
 
 
 class Comparison(_Record):
@@ -161,7 +166,7 @@ class Comparison(_Record):
         lines = ["# Comparison of corpora", ""]
         lines += [*self.conclusion, ""]
         for task in self.tasks:
-            lines += [f"## {task.task}", "", f"{task.rows:,} {task.items}.", "", *_markdown_table(self.table(task)), ""]
+            lines += [f"## {task.heading}", "", *_markdown_table(self.table(task)), ""]
         lines += [f"- {note}" for note in self.notes]
         return "\n".join(lines).rstrip() + "\n"
 

@@ -53,7 +53,7 @@ class RecipeRun:
 
 
 def _first_line(failure: Exception) -> str:
-    return (str(failure) or type(failure).__name__).partition("\n")[0]
+    return (str(failure) or type(failure).__name__).partition("\n")[0].removesuffix(":")
 
 
 def seeds_in(text: str) -> list[int]:
