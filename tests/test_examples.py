@@ -37,6 +37,23 @@ def test_questions_are_read_as_pairs_some_of_them_repeated() -> None:
     assert pairs["positive"].n_unique() < pairs.height
 
 
+def test_the_search_set_is_whole_and_its_splits_share_no_document() -> None:
+    corpus, queries, qrels = (_corpus(f"search/{part}.jsonl") for part in ("corpus", "queries", "qrels"))
+    assert set(qrels["corpus-id"]) == set(corpus["_id"])
+    assert set(qrels["query-id"]) == set(queries["_id"])
+    train, test = (set(qrels.filter(split=split)["corpus-id"]) for split in ("train", "test"))
+    assert not train & test
+    assert (corpus["title"].str.len_chars() > 0).all()
+    assert corpus["title"].is_unique().all()
+
+
+def test_translations_are_pairs_of_texts_that_stand_once() -> None:
+    rows = _corpus("translations.jsonl")
+    assert (rows.columns, rows.height) == (["english", "german"], 60)
+    assert rows["english"].is_unique().all()
+    assert rows["german"].is_unique().all()
+
+
 def test_no_text_stands_twice_where_it_should_not() -> None:
     nli, sts = _corpus("nli.jsonl"), _corpus("sts.jsonl")
     sentences = pl.concat([sts["sentence1"], sts["sentence2"].rename("sentence1")])
