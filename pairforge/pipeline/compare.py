@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pairforge.cache import cache_folder
 from pairforge.engines.plots import check_plots
-from pairforge.evaluation.evaluate import TaskOptions, task_files
+from pairforge.evaluation.options import TaskOptions, task_files
 from pairforge.files import atomic_path, write_json
 from pairforge.pipeline.compare_checks import check_entrants, check_outputs, check_tasks
 from pairforge.pipeline.compare_options import CompareOptions

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pairforge.errors import OptionsError
-from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.evaluation.options import TaskOptions
 from pairforge.pipeline.students import FRESH_STATIC
 from pairforge.training.options import LossName
 from pairforge.training.options.losses import as_numbers

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from scipy import stats
 
 from pairforge.errors import FrameError, ModelError, OptionsError, StageError
-from pairforge.evaluation.evaluate import STEP, EvaluateOptions, evaluate
+from pairforge.evaluation.evaluate import STEP, evaluate
 from pairforge.evaluation.leaderboard import read_leaderboard
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.results import Evaluation, read_results
 from pairforge.execution.step import StepContext
 from pairforge.models import Floats, ModelKind, ModelRequest, Side

@@ -10,7 +10,8 @@ import polars as pl
 
 from pairforge.agreement import Array
 from pairforge.errors import ModelError
-from pairforge.evaluation.judged import Judged, JudgedEncoder, JudgedScorer
+from pairforge.evaluation.judged import Judged
+from pairforge.evaluation.judged_models import JudgedEncoder, JudgedScorer
 from pairforge.evaluation.mteb_tasks.library import load_mteb
 from pairforge.execution.step import StepContext
 from pairforge.models import Side

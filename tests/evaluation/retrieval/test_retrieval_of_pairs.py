@@ -7,7 +7,8 @@ import pytest
 
 from pairforge.errors import FrameError, OptionsError
 from pairforge.evaluation.evaluate import STEP as EVALUATE
-from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
+from pairforge.evaluation.evaluate import evaluate
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.retrieval.of_pairs import read_pairs_as_retrieval_set
 from tests.fakes import LetterEncoder, TableEncoder
 
