@@ -1,4 +1,4 @@
-"""Score models by how well they agree with people's judgement, with intervals and paired differences."""
+"""Score models by tasks, with intervals and paired differences."""
 
 from __future__ import annotations
 
@@ -36,19 +36,25 @@ _DECIMALS = 6
 
 
 def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: StepContext | None = None) -> Evaluation:
-    """Measure how well each model agrees with people on each task.
+    """Measure how well each model does each task.
 
-    By retrieval: nDCG, MRR, MAP, recall and precision at each `cutoff` of the documents ranked for each query, equal to
-    trec_eval's, ties included; a cross-encoder reads the documents that BM25 finds first. On scored pairs: Pearson's
-    and Spearman's coefficients of its similarities with the scores (Spearman's of the cosine is the figure commonly
-    reported for STS). On labelled pairs: average precision, area under the ROC curve, F1 and accuracy at the best
-    threshold of each (chosen on the same pairs), and accuracy at .5. On triplets: the share of negatives that are
-    farther than the positive. On texts with classes: accuracy and macro F1 of classifiers learnt from a few texts a
-    class; on texts with labels: the V-measure of clusters. An encoder's similarities are the cosine, the dot product,
-    and the negative Euclidean and Manhattan distances of the vectors as the model gives them, both texts encoded alike,
-    on the query side; labelled pairs and retrieval are judged by the cosine alone. A cross-encoder's is its score. Each
-    measure comes with a bootstrap percentile interval over the items; all models meet the same resamples, so that the
-    difference between any two is paired.
+    On scored pairs: Pearson's and Spearman's coefficients of its similarities with the scores (Spearman's of the cosine
+    is the figure commonly reported for STS). On labelled pairs: average precision, area under the ROC curve, F1 and
+    accuracy at the best threshold of each (chosen on the same pairs), and accuracy at .5. On triplets: the share of
+    negatives that are farther than the positive. By retrieval: nDCG, MRR, MAP, recall and precision at each `cutoff` of
+    the documents ranked for each query, equal to trec_eval's, ties included. On texts with classes: accuracy and macro
+    F1 of classifiers learnt from a few texts a class; on texts with labels: the V-measure of clusters. By mteb: its own
+    scores.
+
+    An encoder's similarities are the cosine, the dot product, and the negative Euclidean and Manhattan distances of the
+    vectors as the model gives them. First comes the one that its files name, else the cosine; labelled pairs and
+    retrieval are judged by that one alone, mteb's tasks by the cosine. Texts stand on the query side, documents of a
+    search on theirs. A cross-encoder's closeness is its score; of a search it reads what BM25 finds first. What matches
+    texts (BM25, TF-IDF, sparse encoders, late interaction) is judged by its own measure, and gives classifiers and
+    clusters its sparse vectors, if it has such.
+
+    Each measure comes with a bootstrap percentile interval over the items where predictions of single items exist (not
+    for some of mteb's tasks); all models meet the same resamples, so that the difference between any two is paired.
 
     Args:
         models: One or more models.
@@ -188,7 +194,7 @@ STEP = Step(
     outputs=_outputs,
     models={
         "models": ModelRole(
-            help="Encoders and cross-encoders to judge; later ones are compared with the first.",
+            help="Models of any kind to judge, or bm25, tfidf, words:FILE and their like; all are compared.",
             kind=ModelKind.JUDGED,
             flag="models",
             default=None,

@@ -135,7 +135,7 @@ class JudgedScorer:
         """Refused: it gives single texts no vectors."""
         raise ModelError(
             f"{self.name}: is a cross-encoder, which reads pairs and gives single texts no vectors; judge it by pairs, "
-            "sts or retrieval."
+            "sts, triplets or retrieval."
         )
 
     def _logits(self, pairs: Sequence[TextPair], context: StepContext) -> Floats:
@@ -157,11 +157,11 @@ class JudgedMatcher:
         self.model = model
         self.spec = model.spec
         self.name, self.identity = model.spec.name, model.spec.identity
-        self._by_words = model.spec.method in LEXICAL
+        self.by_words = model.spec.method in LEXICAL
 
     def closeness(self, pairs: pl.DataFrame, context: StepContext) -> dict[str, Array]:
         """By its own measure, the first sentence as the query; how rare a word is, all sentences decide."""
-        held = [*pairs["sentence1"], *pairs["sentence2"]] if self._by_words else pairs["sentence2"].to_list()
+        held = [*pairs["sentence1"], *pairs["sentence2"]] if self.by_words else pairs["sentence2"].to_list()
         place = {text: row for row, text in enumerate(dict.fromkeys(held))}
         index = self.model.index(list(place), context.progress)
         found = index.pair_scores(pairs["sentence1"].to_list(), [place[text] for text in pairs["sentence2"]])
@@ -174,7 +174,7 @@ class JudgedMatcher:
         with context.progress("searching", len(queries), "queries") as advance:
             for first in range(0, len(queries), step):
                 scores = index.scores(queries[first : first + step])
-                yield ScoreBlock(first, np.where(scores == 0, -np.inf, scores) if self._by_words else scores)
+                yield ScoreBlock(first, np.where(scores == 0, -np.inf, scores) if self.by_words else scores)
                 advance(len(scores))
 
     def features(self, texts: Sequence[str], context: StepContext) -> Features:
@@ -183,7 +183,7 @@ class JudgedMatcher:
         if vectors is None:
             raise ModelError(
                 f"{self.name}: gives a text many vectors and not one, so nothing can be classified or clustered by "
-                "them; judge it by pairs, sts or retrieval."
+                "them; judge it by pairs, sts, triplets or retrieval."
             )
         return vectors
 

@@ -64,7 +64,9 @@ def test_a_cross_encoder_reads_what_bm25_finds_and_nothing_else() -> None:
 
 def test_a_cross_encoder_gives_no_features() -> None:
     (model,) = judged(OverlapScorer(), JudgedOptions())
-    with pytest.raises(ModelError, match="gives single texts no vectors; judge it by pairs, sts or retrieval"):
+    with pytest.raises(
+        ModelError, match="gives single texts no vectors; judge it by pairs, sts, triplets or retrieval"
+    ):
         model.features(DOCUMENTS, StepContext())
 
 
