@@ -203,7 +203,7 @@ def judged(model: Model, options: JudgedOptions) -> list[Judged]:
     dimensions, precisions = options.dims or (model.dimension,), options.precision or ("float32",)
     if max(dimensions) > model.dimension:
         raise OptionsError(
-            f"dims {max(dimensions)} is given, but the vectors of {model.spec.name} have {model.dimension} numbers; "
+            f"dims={max(dimensions)} is given, but the vectors of {model.spec.name} have {model.dimension} numbers; "
             "lower it."
         )
     forms = list(forms_of(AS_IT_IS, model.dimension, dimensions, precisions, rescoring=False))

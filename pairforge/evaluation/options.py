@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pairforge.evaluation.pair_tasks import Reading
 from pairforge.evaluation.retrieval.options import RetrievalOptions
@@ -12,6 +12,7 @@ from pairforge.evaluation.shrinking.quantised import Precision
 from pairforge.evaluation.tasks import KINDS, NAMED, canonical, files_of, nearest_tasks, source_of
 from pairforge.execution.step import SeededOptions
 from pairforge.option_faults import nearest_names
+from pairforge.option_values import listed
 from pairforge.steps.pair_scores import HeadOptions
 
 MTEB = "mteb:"
@@ -107,10 +108,13 @@ class JudgedOptions(HeadOptions):
 
     dims: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
+        BeforeValidator(listed),
         Field(description="Also judge encoders by the first so many numbers of their vectors (Matryoshka)."),
     ] = ()
     precision: Annotated[
-        tuple[Precision, ...], Field(description="Also judge encoders by vectors whose numbers are kept so.")
+        tuple[Precision, ...],
+        BeforeValidator(listed),
+        Field(description="Also judge encoders by vectors whose numbers are kept so."),
     ] = ()
 
 

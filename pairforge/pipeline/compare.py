@@ -202,11 +202,12 @@ def _write(found: Comparison, planned: PlannedComparison) -> None:
 def _contest(options: CompareOptions, work: Path, cache: Path) -> Contest:
     shared = {name: getattr(options, name) for name in TaskOptions.model_fields}
     dev = {} if options.dev is None else {DEV: options.dev}
+    usual = usual_rates(options.student)  # Refuses a student that is no encoder, whatever the rates.
     return Contest(
         student=options.student,
         tasks={**dev, **{task: task for task in options.task}},
         judging=TaskOptions(**{**shared, "task": options.tasks_read}),
-        rates=options.rate or ((None,) if options.dev is None else usual_rates(options.student)),
+        rates=options.rate or ((None,) if options.dev is None else usual),
         seeds=options.seeds,
         batch_size=options.batch_size,
         loss=options.loss,

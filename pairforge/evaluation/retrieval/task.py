@@ -139,7 +139,7 @@ def read_retrieval(
     of_pairs = is_hub(source) or Path(source).expanduser().is_file()
     if options.documents and not of_pairs:
         raise OptionsError(
-            f"{name}: documents is given ({options.documents[0]}), but the folder has a corpus of its own. Leave it "
+            f"{name}: documents='{options.documents[0]}' is given, but the folder has a corpus of its own. Leave it "
             "out."
         )
     if of_pairs:
