@@ -20,7 +20,7 @@ import pairforge as pf
 from pairforge.cache import cache_folder
 from pairforge.cli.quiet import quiet_libraries
 from pairforge.cli.render import table
-from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.evaluation.options import TaskOptions
 from pairforge.pipeline.comparison import DEV, Contest, Contestant, hold
 from pairforge.pipeline.standings import standings_of, standings_table
 from pairforge.pipeline.students import usual_rates

@@ -25,7 +25,7 @@ import typer
 import pairforge as pf
 from pairforge.agreement import Array, spearman
 from pairforge.cache import cache_folder
-from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.evaluation.options import TaskOptions
 from pairforge.evaluation.statistics import paired_bootstrap
 from pairforge.files import read_frames
 from pairforge.frames import SCORED_PAIR, adopt

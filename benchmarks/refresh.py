@@ -25,8 +25,8 @@ import typer
 
 import pairforge as pf
 from pairforge.agreement import Array
-from pairforge.evaluation.evaluate import EvaluateOptions
-from pairforge.evaluation.judged import JudgedEncoder
+from pairforge.evaluation.judged_models import JudgedEncoder
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.retrieval.task import read_retrieval
 from pairforge.evaluation.statistics import Estimate, paired_means
 from pairforge.evaluation.task import Means, Task

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pairforge.errors import RecipeError as RecipeError
     from pairforge.errors import StageError as StageError
     from pairforge.errors import Stopped as Stopped
-    from pairforge.evaluation.evaluate import EvaluateOptions as EvaluateOptions
     from pairforge.evaluation.evaluate import evaluate as evaluate
+    from pairforge.evaluation.options import EvaluateOptions as EvaluateOptions
     from pairforge.evaluation.shrinking.shrink import ShrinkOptions as ShrinkOptions
     from pairforge.evaluation.shrinking.shrink import shrink as shrink
     from pairforge.execution.ledger import Ledger as Ledger
@@ -102,7 +102,8 @@ _HOMES = {
         "FileError", "FrameError", "MissingExtraError", "ModelError", "OptionsError", "PairforgeError", "RecipeError",
         "StageError", "Stopped",
     ),
-    "pairforge.evaluation.evaluate": ("EvaluateOptions", "evaluate"),
+    "pairforge.evaluation.evaluate": ("evaluate",),
+    "pairforge.evaluation.options": ("EvaluateOptions",),
     "pairforge.evaluation.shrinking.shrink": ("ShrinkOptions", "shrink"),
     "pairforge.execution.ledger": ("Ledger",),
     "pairforge.execution.step": ("StepContext",),

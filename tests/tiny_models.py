@@ -104,6 +104,16 @@ def save_late_interaction(
     return folder
 
 
+def save_bert(folder: Path) -> Path:
+    """A BERT of one layer and 16 dimensions with random weights, as its makers publish one: no pooling is named."""
+    import torch
+    from transformers import BertModel
+
+    torch.manual_seed(0)
+    BertModel(_tiny_bert(folder)).save_pretrained(folder)
+    return folder
+
+
 def _tiny_bert(folder: Path) -> BertConfig:
     from transformers import BertConfig, BertTokenizerFast
 

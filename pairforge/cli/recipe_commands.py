@@ -105,7 +105,7 @@ def run(
             table_rows = [] if only else [row for one in runs for row in one.rows()]
     if json:
         print_json({"recipes": done, "table": [row.model_dump(mode="json") for row in table_rows]})
-    elif len(runs) > 1 or seeds is not None or any(row.published is not None for row in table_rows):
+    elif not dry_run and (len(runs) > 1 or seeds is not None or any(row.published is not None for row in table_rows)):
         _show_table(table_rows)
     return EXIT_FAILED if any(one.failure for one in runs) else 0
 
@@ -131,6 +131,7 @@ def _plan(recipe: Recipe, start: str | None, only: str | None, json: bool) -> li
 
     planned = plan(recipe, start=start, only=only)
     if not json:
+        typer.echo(f"{_called(recipe)}:")
         show_plan(planned)
     return [
         {
@@ -181,12 +182,15 @@ def _show_end(recipe: Recipe, reports: Sequence[StageReport]) -> None:
         say("")
     for report in reports:
         show_results(report.step, report.outcome)
-    seed = "" if recipe.seed is None else f", seed {recipe.seed}"
-    say(f"\n{recipe.path}{seed} is done; what it made:")
+    say(f"\n{_called(recipe)} is done; what it made:")
     width = max(len(report.name) for report in reports)
     for report in reports:
         for path in report.outcome.outputs.values():
             say(f"  {report.name:<{width}}  {path}")
+
+
+def _called(recipe: Recipe) -> str:
+    return f"{recipe.path}" if recipe.seed is None else f"{recipe.path}, seed {recipe.seed}"
 
 
 def recipes(json: _Json = False, debug: _Debug = False) -> None:

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pairforge.errors import OptionsError, StageError
 from pairforge.evaluation.evaluate import STEP as EVALUATE
-from pairforge.evaluation.evaluate import EvaluateOptions
-from pairforge.evaluation.judged import Model, judged
+from pairforge.evaluation.judged import Model
+from pairforge.evaluation.judged_models import judged
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.seed_scores import SeedScores
 from pairforge.evaluation.statistics import Estimate
 from pairforge.evaluation.task import Judgement, Means, Measured

@@ -35,7 +35,7 @@ class TaskKind:
 
 
 def _read_retrieval(name: str, source: str, reading: Reading) -> Task:
-    return read_retrieval(name, source, reading.retrieval)
+    return read_retrieval(name, source, reading.retrieval, reading.columns)
 
 
 def _read_mteb(name: str, source: str, reading: Reading) -> Task:

@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from pairforge.errors import FrameError
-from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.evaluation.options import TaskOptions
 from pairforge.evaluation.pair_tasks import Reading, read_scored_pairs
 from pairforge.execution.inputs import FileInput
 from pairforge.files import read_frame, write_frame

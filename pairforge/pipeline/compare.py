@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pairforge.cache import cache_folder
 from pairforge.engines.plots import check_plots
-from pairforge.evaluation.evaluate import TaskOptions, task_files
+from pairforge.evaluation.options import TaskOptions, task_files
 from pairforge.files import atomic_path, write_json
 from pairforge.pipeline.compare_checks import check_entrants, check_outputs, check_tasks
 from pairforge.pipeline.compare_options import CompareOptions
@@ -202,11 +202,12 @@ def _write(found: Comparison, planned: PlannedComparison) -> None:
 def _contest(options: CompareOptions, work: Path, cache: Path) -> Contest:
     shared = {name: getattr(options, name) for name in TaskOptions.model_fields}
     dev = {} if options.dev is None else {DEV: options.dev}
+    usual = usual_rates(options.student)  # Refuses a student that is no encoder, whatever the rates.
     return Contest(
         student=options.student,
         tasks={**dev, **{task: task for task in options.task}},
         judging=TaskOptions(**{**shared, "task": options.tasks_read}),
-        rates=options.rate or ((None,) if options.dev is None else usual_rates(options.student)),
+        rates=options.rate or ((None,) if options.dev is None else usual),
         seeds=options.seeds,
         batch_size=options.batch_size,
         loss=options.loss,

@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pairforge.errors import OptionsError
-from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.evaluation.options import TaskOptions
+from pairforge.option_values import listed
 from pairforge.pipeline.students import FRESH_STATIC
 from pairforge.training.options import LossName
-from pairforge.training.options.losses import as_numbers
 
 _Name = Annotated[str | None, Field(min_length=1)]
 
@@ -33,7 +33,7 @@ class CompareOptions(TaskOptions):
     batch_size: Annotated[int, Field(ge=1, description="Rows in a batch.")] = 64
     rate: Annotated[
         tuple[float, ...],
-        BeforeValidator(as_numbers),
+        BeforeValidator(listed),
         Field(description="Learning rates tried on dev for each corpus; with dev three that are usual for the student "
                           "if not given, without it the one that is usual for the loss."),
     ] = ()  # fmt: skip
@@ -43,7 +43,7 @@ class CompareOptions(TaskOptions):
     ] = None
     learning_curve: Annotated[
         tuple[float, ...],
-        BeforeValidator(as_numbers),
+        BeforeValidator(listed),
         Field(description="Train on so many rows of each corpus too, a number or a share below 1 each; a smaller "
                           "sample is part of every larger one."),
     ] = ()  # fmt: skip

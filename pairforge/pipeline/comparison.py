@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from pairforge.errors import ModelError
-from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.evaluation.options import TaskOptions
 from pairforge.evaluation.seed_scores import SeedScores
 from pairforge.evaluation.task import Judgement, Means, Task
 from pairforge.evaluation.tasks import read_task

@@ -89,7 +89,8 @@ STEPS: Mapping[str, Entry] = MappingProxyType(
             "pairforge.evaluation.shrinking.shrink", "Tabulate smaller vectors of a model, and write a smaller model."
         ),
         "evaluate": Entry(
-            "pairforge.evaluation.evaluate", "Judge encoders and cross-encoders by how well they agree with people."
+            "pairforge.evaluation.evaluate",
+            "Judge models of any kind by pairs, search, classes and clusters, with intervals.",
         ),
     }
 )

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pairforge.errors import RecipeError
-from pairforge.evaluation.evaluate import EvaluateOptions
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.over_seeds import STEP as OVER_SEEDS
 from pairforge.evaluation.over_seeds import OverSeedsOptions, SeedReport, read_seed_scores
 from pairforge.evaluation.results import Difference, ModelScores, TaskResults, read_results

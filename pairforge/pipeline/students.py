@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pairforge.engines.configuration import ModelConfiguration
-from pairforge.engines.sentence_models import model_folder
 from pairforge.model_files import resolve
 from pairforge.models import DEFAULT_ENCODER, ModelKind, ModelRequest
+from pairforge.training.bases import base_kind
+from pairforge.training.kinds import BaseKind, TrainedKind
 
 FRESH_STATIC = "static"
 """The student that starts from random weights."""
@@ -27,11 +27,12 @@ def is_static(student: str) -> bool:
     """Whether a student's vectors are means of its tokens' own.
 
     Raises:
-        ModelError: it cannot be found.
+        ModelError: it cannot be found, or is no encoder.
     """
     if student == FRESH_STATIC:
         return True
-    return ModelConfiguration(model_folder(resolve(start_of(student), ModelKind.WEIGHTS))).is_static
+    spec = resolve(start_of(student), ModelKind.WEIGHTS)
+    return base_kind(spec, TrainedKind.ENCODER, "--student") is BaseKind.STATIC
 
 
 def usual_rates(student: str) -> tuple[float, ...]:

@@ -16,8 +16,9 @@ import polars as pl
 from pydantic import Field
 
 from pairforge.agreement import Array
-from pairforge.evaluation.evaluate import TaskOptions, task_files
-from pairforge.evaluation.judged import Features, JudgedEncoder, ScoreBlock
+from pairforge.evaluation.judged import Features, ScoreBlock
+from pairforge.evaluation.judged_models import JudgedEncoder
+from pairforge.evaluation.options import TaskOptions, task_files
 from pairforge.evaluation.task import Means, Task
 from pairforge.evaluation.tasks import read_task
 from pairforge.execution.step import Artifact, Input, ModelRole, SeededOptions, Step, StepContext

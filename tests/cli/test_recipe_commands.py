@@ -162,6 +162,8 @@ def test_seeds_are_run_one_after_the_other(run: Callable, two: list[Path], tmp_p
     assert len(told["table"][0]["by_seed"]) == 2
     planned = run("run", two[0], "--seeds", "3,5", "--dry-run")
     assert planned.out.count("up to date") == 4
+    heads = [line for line in planned.out.splitlines() if line.endswith(":")]
+    assert heads == [f"{two[0]}, seed 3:", f"{two[0]}, seed 5:"]
 
 
 def test_one_recipe_that_is_wrong_gives_its_sentence_alone(run: Callable, two: list[Path]) -> None:

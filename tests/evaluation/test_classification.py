@@ -16,8 +16,9 @@ from pairforge.evaluation.classification import (
     few_of_each,
     read_classification,
 )
-from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
-from pairforge.evaluation.judged import JudgedEncoder
+from pairforge.evaluation.evaluate import evaluate
+from pairforge.evaluation.judged_models import JudgedEncoder
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.pair_tasks import Reading
 from pairforge.evaluation.task import Means
 from pairforge.execution.step import StepContext

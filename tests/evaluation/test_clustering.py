@@ -8,8 +8,9 @@ import pytest
 
 from pairforge.errors import FrameError, ModelError
 from pairforge.evaluation.clustering import EXPERIMENTS, TEXTS_DRAWN, Clustering, drawn_texts, read_clustering
-from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
-from pairforge.evaluation.judged import JudgedEncoder
+from pairforge.evaluation.evaluate import evaluate
+from pairforge.evaluation.judged_models import JudgedEncoder
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.pair_tasks import Reading
 from pairforge.evaluation.task import Means
 from pairforge.execution.step import StepContext

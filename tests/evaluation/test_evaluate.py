@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from scipy import stats
 
 from pairforge.errors import FrameError, ModelError, OptionsError, StageError
-from pairforge.evaluation.evaluate import STEP, EvaluateOptions, evaluate
+from pairforge.evaluation.evaluate import STEP, evaluate
 from pairforge.evaluation.leaderboard import read_leaderboard
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.results import Evaluation, read_results
 from pairforge.execution.step import StepContext
 from pairforge.models import Floats, ModelKind, ModelRequest, Side
@@ -276,8 +277,15 @@ def test_an_encoder_is_also_judged_by_fewer_numbers_and_bits(tmp_path: Path) -> 
 
 
 def test_more_numbers_than_a_vector_has_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(OptionsError, match="dims 99 is given, but the vectors of table have 32 numbers"):
+    with pytest.raises(OptionsError, match="dims=99 is given, but the vectors of table have 32 numbers"):
         evaluate([LetterEncoder()], options=_options(_file(tmp_path), dims=(99,)))
+
+
+def test_several_sizes_and_ranks_may_stand_in_one_word(tmp_path: Path) -> None:
+    options = EvaluateOptions.model_validate(
+        {"task": [_file(tmp_path)], "dims": ["8,4", "16"], "precision": "int8,binary", "cutoff": "10,1"}
+    )
+    assert (options.dims, options.precision, options.cutoff) == ((8, 4, 16), ("int8", "binary"), (1, 10))
 
 
 def test_models_are_timed_if_asked(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from bm25s import BM25
 
 from pairforge.engines.loading import load
 from pairforge.errors import ModelError
-from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
-from pairforge.evaluation.judged import Judged, JudgedOptions, judged
+from pairforge.evaluation.evaluate import evaluate
+from pairforge.evaluation.judged import Judged
+from pairforge.evaluation.judged_models import judged
+from pairforge.evaluation.options import EvaluateOptions, JudgedOptions
 from pairforge.execution.step import StepContext
 from pairforge.model_files import resolve
 from pairforge.models import ModelKind, ModelRequest, Side
@@ -62,7 +64,9 @@ def test_a_cross_encoder_reads_what_bm25_finds_and_nothing_else() -> None:
 
 def test_a_cross_encoder_gives_no_features() -> None:
     (model,) = judged(OverlapScorer(), JudgedOptions())
-    with pytest.raises(ModelError, match="gives single texts no vectors; judge it by pairs, sts or retrieval"):
+    with pytest.raises(
+        ModelError, match="gives single texts no vectors; judge it by pairs, sts, triplets or retrieval"
+    ):
         model.features(DOCUMENTS, StepContext())
 
 

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from pairforge.errors import FileError
-from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
+from pairforge.evaluation.evaluate import evaluate
 from pairforge.evaluation.leaderboard import add_results, leaderboard_table, read_leaderboard
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.results import Evaluation
 from tests.fakes import LetterEncoder, OverlapScorer
 

@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as arrays
 from pairforge.engines.encoders import load_encoder
 from pairforge.engines.tables import VectorTable
 from pairforge.evaluation import sts
-from pairforge.evaluation.judged import JudgedOptions, judged
+from pairforge.evaluation.judged_models import judged
+from pairforge.evaluation.options import JudgedOptions
 from pairforge.evaluation.sts import SIMILARITIES, Similarity, own_similarity, pair_similarities, similarity_to
 from pairforge.execution.step import StepContext
 from pairforge.model_files import resolve

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from pairforge.errors import FrameError, ModelError
-from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
-from pairforge.evaluation.judged import JudgedEncoder
+from pairforge.evaluation.evaluate import evaluate
+from pairforge.evaluation.judged_models import JudgedEncoder
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.pair_tasks import Reading
 from pairforge.evaluation.task import Means
 from pairforge.evaluation.triplets import Triplets, read_triplets

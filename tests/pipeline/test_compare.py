@@ -18,6 +18,7 @@ from pairforge.pipeline.compare_options import CompareOptions
 from pairforge.pipeline.compare_results import Comparison, read_comparison
 from pairforge.training.init_model import init_model
 from pairforge.training.options import InitModelOptions
+from tests.tiny_models import save_cross_encoder
 from tests.training.tiny import classed, listed, scored, triplets
 
 _RECIPE = """
@@ -243,6 +244,12 @@ def test_what_cannot_be_compared_gets_one_sentence_before_anything_is_trained(
 def test_options_at_odds_are_refused(changes: dict[str, object], said: str) -> None:
     with pytest.raises(OptionsError, match=said):
         _options("static", **changes)
+
+
+def test_a_student_that_is_no_encoder_is_refused_by_its_own_flag(tmp_path: Path) -> None:
+    student = save_cross_encoder(tmp_path / "cross")
+    with pytest.raises(ModelError, match=r"cross: the model is a cross-encoder, .*; name .* with --student\."):
+        plan_comparison(["pairs.parquet", "triplets.parquet"], options=_options(str(student)))
 
 
 def test_results_of_other_making_are_not_replaced_unasked(student: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pairforge.agreement import Array, spearman
 from pairforge.cache import cache_folder
 from pairforge.errors import FrameError, ModelError
-from pairforge.evaluation.evaluate import TaskOptions
+from pairforge.evaluation.options import TaskOptions
 from pairforge.evaluation.statistics import Estimate, paired_bootstrap
 from pairforge.pipeline.comparison import DEV, Contest, Contestant, hold
 from pairforge.pipeline.standings import Scores, Standing, shown_difference, standings_of, standings_table

@@ -169,7 +169,8 @@ def test_patience_ends_a_run_the_same_way_however_it_was_broken_off(stop: int, s
 
 def test_dev_pairs_are_scored_as_evaluate_scores_them(transformer_base: ModelSpec, tmp_path: Path):
     from pairforge.engines.encoders import load_encoder
-    from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
+    from pairforge.evaluation.evaluate import evaluate
+    from pairforge.evaluation.options import EvaluateOptions
 
     prompted = spec_of(transformer_base.path, query_prompt="find this one: ", device="cpu")
     context, dev = StepContext(), scored()

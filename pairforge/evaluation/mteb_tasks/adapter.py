@@ -10,10 +10,14 @@ import polars as pl
 
 from pairforge.agreement import Array
 from pairforge.errors import ModelError
-from pairforge.evaluation.judged import Judged, JudgedEncoder, JudgedScorer
+from pairforge.evaluation.judged import Judged
+from pairforge.evaluation.judged_models import JudgedEncoder, JudgedMatcher, JudgedScorer
+from pairforge.evaluation.mteb_tasks.kinds import CLASSIFICATION, CLUSTERING, PAIRS, STS, MtebKind
 from pairforge.evaluation.mteb_tasks.library import load_mteb
 from pairforge.execution.step import StepContext
 from pairforge.models import Side
+
+_BY_FILES = {STS: "sts:FILE", PAIRS: "pairs:FILE"}
 
 Rankings = dict[str, dict[str, float]]
 """Query → document → score, higher first."""
@@ -28,7 +32,7 @@ def adapted(model: Judged, context: StepContext) -> SearcherForMteb:
     """A model as mteb calls one.
 
     Args:
-        model: The model; a cross-encoder only searches and reranks, all others give vectors too.
+        model: The model; a cross-encoder only searches and reranks, others give vectors too.
         context: Caches, ledger and progress.
     """
     return (SearcherForMteb if isinstance(model, JudgedScorer) else EncoderForMteb)(model, context)
@@ -122,17 +126,36 @@ class EncoderForMteb(SearcherForMteb):
         return _similarities().pairwise_cos_sim(embeddings1, embeddings2)
 
 
-def refuse_without_vectors(model: Judged, task: str) -> None:
-    """Refuse a cross-encoder where a task is no search.
+def refuse_without_vectors(model: Judged, task: str, kind: MtebKind) -> None:
+    """Refuse a model that gives no vectors as mteb compares them, where a task is no search.
+
+    Args:
+        model: The model.
+        task: What the task is called.
+        kind: The task's kind.
 
     Raises:
-        ModelError: it is one.
+        ModelError: it is a cross-encoder, or compares texts by words, by many vectors, or by sparse ones that are to be
+            compared two by two.
     """
-    if isinstance(model, JudgedScorer):
+    if (why := _hindrance(model, kind)) is not None:
+        instead = f", or by {_BY_FILES[kind]}" if kind in _BY_FILES else ""
         raise ModelError(
-            f"{model.name}: is a cross-encoder, which gives single texts no vectors, and {task} needs them; judge it "
-            "by mteb's reranking and retrieval tasks."
+            f"{model.name}: {why}, so that it cannot do {task}; judge it by mteb's reranking and retrieval tasks"
+            f"{instead}."
         )
+
+
+def _hindrance(model: Judged, kind: MtebKind) -> str | None:
+    if isinstance(model, JudgedScorer):
+        return "is a cross-encoder, which gives single texts no vectors"
+    if not isinstance(model, JudgedMatcher):
+        return None
+    if model.by_words:
+        return "weighs words by the texts that it is given together, and mteb gives it a part at a time"
+    if model.model.index([""]).vectors() is None:
+        return "gives a text many vectors and not one"
+    return None if kind in (CLASSIFICATION, CLUSTERING) else "gives sparse vectors, of which mteb makes no pairs"
 
 
 def _similarities() -> Any:

@@ -17,7 +17,7 @@ from pairforge.errors import FileError, ModelError, PairforgeError
 from pairforge.evaluation.judged import Judged
 from pairforge.evaluation.mteb_tasks.adapter import adapted, model_meta, refuse_without_vectors
 from pairforge.evaluation.mteb_tasks.items import item_rows
-from pairforge.evaluation.mteb_tasks.kinds import needed, searches
+from pairforge.evaluation.mteb_tasks.kinds import kind_of, needed, searches
 from pairforge.evaluation.mteb_tasks.library import load_mteb, quiet_mteb
 from pairforge.evaluation.mteb_tasks.local import LocalRows
 from pairforge.execution.step import StepContext
@@ -60,7 +60,7 @@ class MtebRun:
             FileError: the task's data can neither be loaded nor is it here.
         """
         if not searches(self.template):
-            refuse_without_vectors(model, f"mteb:{self.name}")
+            refuse_without_vectors(model, f"mteb:{self.name}", kind_of(self.template))
         with quiet_mteb():
             task, meta = self._task(), model_meta(model)
             folder = context.cache / "mteb" / self._key(task)

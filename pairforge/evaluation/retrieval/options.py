@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from pairforge.execution.step import StepOptions
+from pairforge.option_values import listed
 
 _Cutoff = Annotated[int, Field(ge=1)]
 
@@ -16,6 +17,7 @@ class RetrievalOptions(StepOptions):
 
     cutoff: Annotated[
         tuple[_Cutoff, ...],
+        BeforeValidator(listed),
         Field(min_length=1, description="Ranks at which retrieval is measured (the k of nDCG@k and the others)."),
     ] = (1, 3, 5, 10, 100)
     split: Annotated[

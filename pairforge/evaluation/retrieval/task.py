@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,8 +121,16 @@ class Retrieval:
         )
 
 
-def read_retrieval(name: str, source: str, options: RetrievalOptions) -> Retrieval:
+def read_retrieval(
+    name: str, source: str, options: RetrievalOptions, columns: Mapping[str, str] | None = None
+) -> Retrieval:
     """A retrieval task from its folder, or from a file of pairs.
+
+    Args:
+        name: The task as the user named it.
+        source: The folder or file.
+        options: How it is read and judged.
+        columns: Contract column → the own name that a file of pairs has for it.
 
     Raises:
         OptionsError: more documents are given for a folder.
@@ -131,9 +139,11 @@ def read_retrieval(name: str, source: str, options: RetrievalOptions) -> Retriev
     of_pairs = is_hub(source) or Path(source).expanduser().is_file()
     if options.documents and not of_pairs:
         raise OptionsError(
-            f"{name}: documents is given ({options.documents[0]}), but the folder has a corpus of its own. Leave it "
+            f"{name}: documents='{options.documents[0]}' is given, but the folder has a corpus of its own. Leave it "
             "out."
         )
-    found = read_pairs_as_retrieval_set(source, options.documents) if of_pairs else read_retrieval_set(source, options)
-    shown = source if of_pairs or options.split is None else f"{source}, split {options.split}"
-    return Retrieval(name, shown, found, options.cutoff)
+    if of_pairs:
+        found = read_pairs_as_retrieval_set(source, options.documents, columns)
+        return Retrieval(name, ", ".join([source, *options.documents]), found, options.cutoff)
+    shown = source if options.split is None else f"{source}, split {options.split}"
+    return Retrieval(name, shown, read_retrieval_set(source, options), options.cutoff)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pairforge.execution.step import StepOptions
+from pairforge.option_values import listed
 from pairforge.training.losses import FULL_NAMES
 
 if TYPE_CHECKING:
@@ -21,16 +22,6 @@ else:
 
 def _as_tuple(given: object) -> object:
     return (given,) if isinstance(given, str) else given
-
-
-def as_numbers(given: object) -> object:
-    """Numbers from the command line, one by one or with commas; from Python and recipes as a list."""
-    if isinstance(given, int | float | str):
-        given = (given,)
-    if not isinstance(given, tuple | list):
-        return given
-    numbers = [number for part in given for number in (part.split(",") if isinstance(part, str) else (part,))]
-    return tuple(numbers)
 
 
 class LossOptions(StepOptions):
@@ -96,7 +87,7 @@ class LossOptions(StepOptions):
     ] = None  # fmt: skip
     matryoshka: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
-        BeforeValidator(as_numbers),
+        BeforeValidator(listed),
         Field(description="Numbers of leading dimensions at which the loss is taken too, so that vectors can be cut to "
                           "them: 256,128,64; the model's own is always among them."),
     ] = ()  # fmt: skip

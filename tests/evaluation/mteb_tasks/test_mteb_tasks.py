@@ -13,10 +13,11 @@ import pytest
 
 from pairforge.engines.encoders import load_encoder
 from pairforge.errors import FileError, FrameError, MissingExtraError, ModelError, OptionsError
-from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
+from pairforge.evaluation.evaluate import evaluate
 from pairforge.evaluation.mteb_tasks import library
 from pairforge.evaluation.mteb_tasks.files import as_dataset
 from pairforge.evaluation.mteb_tasks.library import load_mteb, quiet_mteb
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.results import Evaluation, TaskResults
 from pairforge.execution.step import StepContext
 from pairforge.model_files import resolve

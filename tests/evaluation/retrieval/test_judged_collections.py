@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import pairforge as pf
-from pairforge.evaluation.judged import JudgedEncoder, ScoreBlock
+from pairforge.evaluation.judged import ScoreBlock
+from pairforge.evaluation.judged_models import JudgedEncoder
 from pairforge.evaluation.retrieval.options import RetrievalOptions
 from pairforge.evaluation.retrieval.task import read_retrieval
 from pairforge.evaluation.task import Means

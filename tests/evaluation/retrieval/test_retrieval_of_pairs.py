@@ -7,7 +7,8 @@ import pytest
 
 from pairforge.errors import FrameError, OptionsError
 from pairforge.evaluation.evaluate import STEP as EVALUATE
-from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
+from pairforge.evaluation.evaluate import evaluate
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.retrieval.of_pairs import read_pairs_as_retrieval_set
 from tests.fakes import LetterEncoder, TableEncoder
 
@@ -73,3 +74,29 @@ def test_more_documents_for_a_folder_are_refused(tmp_path: Path) -> None:
     options = EvaluateOptions(task=(f"retrieval:{tmp_path}",), documents=("more.parquet",))
     with pytest.raises(OptionsError, match="the folder has a corpus of its own"):
         evaluate([LetterEncoder()], options=options)
+
+
+def test_columns_of_pairs_and_of_more_texts_can_be_named(tmp_path: Path) -> None:
+    named = PAIRS.select(frage="anchor", antwort="positive", anchor_language="focus")
+    pairs = _written(tmp_path, named)
+    more = [_written(tmp_path, pl.DataFrame({column: [text]}), f"{text}.parquet") for column, text in
+            {"absatz": "else", "antwort": "then", "text": "so"}.items()]  # fmt: skip
+    options = EvaluateOptions(
+        task=(f"retrieval:{pairs}",), documents=tuple(more), bootstrap_samples=100,
+        anchor_column="frage", positive_column="antwort", text_column="absatz",
+    )  # fmt: skip
+    task = evaluate([LetterEncoder()], options=options).tasks[0]
+    assert task.rows == 4
+    assert task.source == ", ".join([pairs, *more])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "fault"),
+    [
+        ({"anchor": ["a", "a"], "positive": ["b", "c"]}, "needs two anchors or more that differ"),
+        ({"anchor": ["a", "b"], "positive": ["c", "c"]}, "needs two positives or other documents or more that differ"),
+    ],
+)
+def test_a_search_for_one_text_or_among_one_is_refused(pairs: dict[str, list[str]], fault: str, tmp_path: Path) -> None:
+    with pytest.raises(FrameError, match=rf"pairs\.parquet: a search {fault}, but there is only one\."):
+        read_pairs_as_retrieval_set(_written(tmp_path, pl.DataFrame(pairs)))

@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from pairforge.errors import ModelError
-from pairforge.evaluation.evaluate import EvaluateOptions, evaluate
-from pairforge.evaluation.judged import JudgedEncoder, JudgedScorer, ScoreBlock
+from pairforge.evaluation.evaluate import evaluate
+from pairforge.evaluation.judged import ScoreBlock
+from pairforge.evaluation.judged_models import JudgedEncoder, JudgedScorer
+from pairforge.evaluation.options import EvaluateOptions
 from pairforge.evaluation.retrieval.options import RetrievalOptions
 from pairforge.evaluation.retrieval.task import read_retrieval
 from pairforge.evaluation.task import Means
