@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pairforge.cache import cache_folder
@@ -152,7 +152,8 @@ def plan_comparison(
         check_plots(planned.plot)
     if not any(entrant.recipe for entrant in entrants):
         with tempfile.TemporaryDirectory(prefix="pairforge-compare-") as folder:
-            check_fits(_parts(planned, Path(folder)), planned.contest, options.steps)
+            parts = _parts(planned, Path(folder))
+            check_fits(parts, with_losses(planned.contest, parts, options), options.steps)
     return planned
 
 
@@ -179,6 +180,7 @@ def run_comparison(
         if entrant.recipe is not None:
             run(entrant.recipe, cache=contest.cache, progress=progress, say=say, after=after)
     parts = _parts(planned, planned.work / "corpora")
+    contest = with_losses(contest, parts, planned.options)
     losses = check_fits(parts, contest, planned.options.steps)
     contestants = _contestants(parts, planned.options)
     shared = rows_shared(parts, contest.texts(contestants[0]))
@@ -215,6 +217,12 @@ def _contest(options: CompareOptions, work: Path, cache: Path) -> Contest:
         cache=cache,
         reported=options.task,
     )
+
+
+def with_losses(contest: Contest, parts: Sequence[Part], options: CompareOptions) -> Contest:
+    """The contest in which each corpus, and whatever is a part of it, learns what was asked for it."""
+    asked = {part.name: options.losses.get(part.part_of or part.name) for part in parts}
+    return replace(contest, losses={name: loss for name, loss in asked.items() if loss is not None})
 
 
 def _parts(planned: PlannedComparison, folder: Path) -> list[Part]:

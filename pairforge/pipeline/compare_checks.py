@@ -35,6 +35,9 @@ def check_entrants(entrants: Sequence[Entrant], options: CompareOptions) -> None
         raise OptionsError(f"a corpus is called {UNTRAINED}, as the student before training is. Name it OTHER=FILE.")
     if options.baseline is not None and options.baseline not in names:
         raise OptionsError(f"baseline='{options.baseline}' is no corpus; {nearest_names(options.baseline, names)}.")
+    for name in options.losses:
+        if name not in names:
+            raise OptionsError(f"loss_of: '{name}' is no corpus; {nearest_names(name, names)}.")
 
 
 def check_outputs(outputs: Sequence[Path], sources: Sequence[str], *, overwrite: bool) -> None:

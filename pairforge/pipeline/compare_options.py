@@ -8,8 +8,10 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pairforge.errors import OptionsError
 from pairforge.evaluation.options import TaskOptions
+from pairforge.option_faults import nearest_names
 from pairforge.option_values import listed
 from pairforge.pipeline.students import FRESH_STATIC
+from pairforge.training.losses import FULL_NAMES
 from pairforge.training.options import LossName
 
 _Name = Annotated[str | None, Field(min_length=1)]
@@ -29,6 +31,9 @@ class CompareOptions(TaskOptions):
                                         "random weights, or a model."),
     ] = FRESH_STATIC  # fmt: skip
     loss: Annotated[LossName, Field(description="What to learn; auto chooses by each corpus' shape.")] = "auto"
+    loss_of: Annotated[
+        tuple[str, ...], Field(description="NAME=LOSS: what to learn from one corpus, in place of --loss.")
+    ] = ()
     steps: Annotated[int, Field(ge=1, description="Batches each student is trained on, whatever its corpus.")] = 300
     batch_size: Annotated[int, Field(ge=1, description="Rows in a batch.")] = 64
     rate: Annotated[
@@ -55,6 +60,27 @@ class CompareOptions(TaskOptions):
     @classmethod
     def _is_a_task(cls, dev: str | None) -> str | None:
         return dev if dev is None else cls._known((dev,))[0]
+
+    @field_validator("loss_of")
+    @classmethod
+    def _name_losses(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        names = []
+        for text in given:
+            name, _, loss = text.rpartition("=")
+            if not (name and loss):
+                raise ValueError(f"should be NAME=LOSS, as silver=cosine, but it is '{text}'")
+            if loss not in FULL_NAMES:
+                raise ValueError(f"there is no loss '{loss}'; {nearest_names(loss, FULL_NAMES)}")
+            if name in names:
+                raise ValueError(f"names two losses for {name}")
+            names.append(name)
+        return given
+
+    @property
+    def losses(self) -> dict[str, LossName]:
+        """Corpus → its own loss."""
+        parts = [text.rpartition("=") for text in self.loss_of]
+        return {name: FULL_NAMES[loss] for name, _, loss in parts}
 
     @field_validator("rate")
     @classmethod

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +84,7 @@ class Contest:
         cache: The folder of the caches that all commands share.
         precision: Arithmetic of the forward pass.
         reported: What the tasks are called by which the students of the seeds are judged; all if None.
+        losses: Contestant → what it is to learn instead.
     """
 
     student: str
@@ -97,6 +98,7 @@ class Contest:
     cache: Path
     precision: Precision = "auto"
     reported: tuple[str, ...] | None = None
+    losses: Mapping[str, LossName] = field(default_factory=dict)
 
     @property
     def final(self) -> tuple[str, ...]:
@@ -111,8 +113,10 @@ class Contest:
         """
         return read_task(self.tasks[task], self.judging.reading)
 
-    def options(self, steps: int, rate: float | None, seed: int, tasks: Sequence[str] = ()) -> TrialOptions:
-        """How one student is trained and judged; by the final tasks if none are named."""
+    def options(
+        self, steps: int, rate: float | None, seed: int, tasks: Sequence[str] = (), *, name: str = ""
+    ) -> TrialOptions:
+        """How a student of the contestant of that name is trained and judged; by the final tasks if none are named."""
         fields = TaskOptions.model_fields
         judging = {
             "task": self._unique(tasks or self.final),
@@ -124,7 +128,7 @@ class Contest:
             steps=steps,
             learning_rate=rate,
             batch_size=self.batch_size,
-            loss=self.loss,
+            loss=self.losses.get(name, self.loss),
             precision=self.precision,
             fresh_dimension=FRESH_DIMENSION if self.student == FRESH_STATIC else None,
             seed=seed,
@@ -136,7 +140,7 @@ class Contest:
         Raises:
             FileError, ModelError: the corpus, a task's file or the student cannot be found.
         """
-        options = self.options(contestant.steps, rate, seed, tasks)
+        options = self.options(contestant.steps, rate, seed, tasks, name=contestant.name)
         corpus, start = FileInput((str(contestant.corpus),)), start_of(self.student)
         stage = Stage(TRIAL, options, {"corpus": corpus}, {"start": (start,)})
         called = re.sub(r"\W+", "-", contestant.name).strip("-")

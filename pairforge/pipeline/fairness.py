@@ -34,8 +34,10 @@ def check_fits(parts: Sequence[Part], contest: Contest, steps: int) -> dict[str,
     # A fresh student has no folder yet that a whole training could be planned from.
     fresh = contest.student == FRESH_STATIC
     base = None if fresh else resolve(start_of(contest.student), ModelKind.WEIGHTS)
-    training = contest.options(steps, contest.rates[0], 0).training()
-    return {part.name: _lesson(part, base, training).loss.name for part in parts}
+    return {
+        part.name: _lesson(part, base, contest.options(steps, contest.rates[0], 0, name=part.name).training()).loss.name
+        for part in parts
+    }
 
 
 def _lesson(part: Part, base: ModelSpec | None, training: TrainOptions) -> Lesson:

@@ -84,6 +84,14 @@ def test_corpora_of_any_shape_are_compared_at_their_own_best_rates(student: str)
     assert all(sentence in page for sentence in (*found.conclusion, *found.notes))
 
 
+def test_a_corpus_may_have_a_loss_of_its_own_and_its_samples_have_it_too(student: str) -> None:
+    corpora = ["pairs.parquet", "gold=scored.parquet"]
+    found = compare(corpora, options=_options(student, loss_of=("gold=cosine",), learning_curve=(8,)))
+    losses = {corpus.name: corpus.loss for corpus in found.trained}
+    assert set(losses.values()) == {"multiple-negatives-ranking", "cosine-similarity"}
+    assert all((loss == "cosine-similarity") == name.startswith("gold") for name, loss in losses.items())
+
+
 def test_whatever_evaluate_judges_by_judges_corpora_too(student: str) -> None:
     tasks = ("retrieval:pairs.parquet", "triplets:triplets.parquet", "clustering:classes.parquet")
     classed().write_parquet("classes.parquet")
@@ -210,6 +218,8 @@ def test_a_fresh_student_learns_too() -> None:
         (["pairs.parquet", "scored.parquet"], {"loss": "multiple-negatives-ranking"}, FrameError,
          "scored: has the columns"),
         (["pairs.parquet", "triplets.parquet"], {"baseline": "pair"}, OptionsError, "is no corpus; did you mean pairs"),
+        (["pairs.parquet", "triplets.parquet"], {"loss_of": ("pair=mnr",)}, OptionsError,
+         "loss_of: 'pair' is no corpus; did you mean pairs"),
         (["pairs.parquet", "triplets.parquet"], {"leave_one_out": "source"}, OptionsError, "takes one mix apart"),
         (["pairs.parquet"], {"leave_one_out": "source"}, FrameError, "pairs.parquet: has no column 'source'"),
         (["pairs.parquet"], {"learning_curve": (4,)}, FrameError, "pairs, 4 rows: has 4 rows, fewer than one batch"),
@@ -238,6 +248,9 @@ def test_what_cannot_be_compared_gets_one_sentence_before_anything_is_trained(
         ({"rate": (0.0,)}, "a learning rate is above 0"),
         ({"dev": "st:test.parquet"}, "there is no task 'st:test.parquet'"),
         ({"learning_curve": (8,), "leave_one_out": "source"}, "are two comparisons"),
+        ({"loss_of": ("cosine",)}, "should be NAME=LOSS"),
+        ({"loss_of": ("a=cosin",)}, "there is no loss 'cosin'; did you mean cosine"),
+        ({"loss_of": ("a=cosine", "a=mnr")}, "names two losses for a"),
         ({"learning_curve": ("1.5",)}, "a whole number of rows or a share"),
     ],
 )
