@@ -81,9 +81,7 @@ def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: Step
         bootstrap_samples=options.bootstrap_samples,
         seed=options.seed,
         models=tuple(_facts(every, options)),
-        tasks=tuple(
-            _results(task, every, options, within, _data_of(name, task, options, within)) for name, task in tasks
-        ),
+        tasks=tuple(_results(name, task, every, options, within) for name, task in tasks),
     )
 
 
@@ -94,23 +92,19 @@ def _refuse_data_of_others(options: EvaluateOptions, tasks: Sequence[Task]) -> N
             raise OptionsError(f"task_data: no task '{name}' is asked for; {nearest_names(name, sorted(asked))}.")
 
 
-def _data_of(name: str, task: Task, options: EvaluateOptions, context: StepContext) -> str:
-    members: Sequence[Task] = getattr(task, "tasks", (task,))
-    return data_digest(name, [member.name for member in members], options, context.cache)
-
-
 def _results(
-    task: Task, models: Sequence[Judged], options: EvaluateOptions, context: StepContext, data: str
+    name: str, task: Task, models: Sequence[Judged], options: EvaluateOptions, context: StepContext
 ) -> TaskResults:
     means = Means(options.bootstrap_samples, options.seed, context)
     judgements = task.measure([task.predict(model, means) for model in models], means)
     context.ledger.count(f"{task.items} evaluated", task.rows)
+    members: Sequence[Task] = getattr(task, "tasks", (task,))  # A benchmark's mean is read from all that it holds.
     return TaskResults(
         task=task.name,
         source=task.source,
         rows=task.rows,
         items=task.items,
-        data=data,
+        data=data_digest(name, [member.name for member in members], options, context.cache),
         measures=task.measures,
         models=tuple(
             ModelScores(
