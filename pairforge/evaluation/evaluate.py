@@ -13,7 +13,7 @@ from pairforge.evaluation.cost import measure_speed, weights_bytes
 from pairforge.evaluation.judged import Judged, Model
 from pairforge.evaluation.judged_models import judged
 from pairforge.evaluation.leaderboard import LEADERBOARD, add_results
-from pairforge.evaluation.options import MTEB, EvaluateOptions, task_files
+from pairforge.evaluation.options import MTEB, EvaluateOptions, data_digest, task_files
 from pairforge.evaluation.result_tables import results_csv, results_markdown
 from pairforge.evaluation.results import (
     Difference,
@@ -69,9 +69,10 @@ def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: Step
     if not models:
         raise OptionsError("There is no model to evaluate: name one or more.")
     within = context or StepContext()
-    tasks = [task for name in options.task for task in read_tasks(name, options.reading)]
-    _refuse_data_of_others(options, tasks)
-    for task in tasks:
+    named = {name: read_tasks(name, options.reading) for name in options.task}
+    tasks = [(name, task) for name, read in named.items() for task in read]
+    _refuse_data_of_others(options, [task for _, task in tasks])
+    for _, task in tasks:
         for guess in task.guesses:
             within.ledger.note(guess)
     every = [one for model in models for one in judged(model, options)]
@@ -80,7 +81,7 @@ def evaluate(models: Sequence[Model], *, options: EvaluateOptions, context: Step
         bootstrap_samples=options.bootstrap_samples,
         seed=options.seed,
         models=tuple(_facts(every, options)),
-        tasks=tuple(_results(task, every, options, within) for task in tasks),
+        tasks=tuple(_results(name, task, every, options, within) for name, task in tasks),
     )
 
 
@@ -91,15 +92,19 @@ def _refuse_data_of_others(options: EvaluateOptions, tasks: Sequence[Task]) -> N
             raise OptionsError(f"task_data: no task '{name}' is asked for; {nearest_names(name, sorted(asked))}.")
 
 
-def _results(task: Task, models: Sequence[Judged], options: EvaluateOptions, context: StepContext) -> TaskResults:
+def _results(
+    name: str, task: Task, models: Sequence[Judged], options: EvaluateOptions, context: StepContext
+) -> TaskResults:
     means = Means(options.bootstrap_samples, options.seed, context)
     judgements = task.measure([task.predict(model, means) for model in models], means)
     context.ledger.count(f"{task.items} evaluated", task.rows)
+    members: Sequence[Task] = getattr(task, "tasks", (task,))  # A benchmark's mean is read from all that it holds.
     return TaskResults(
         task=task.name,
         source=task.source,
         rows=task.rows,
         items=task.items,
+        data=data_digest(name, [member.name for member in members], options, context.cache),
         measures=task.measures,
         models=tuple(
             ModelScores(

@@ -35,9 +35,9 @@ class Entry(BaseModel):
     confidence: float
 
     @property
-    def board(self) -> tuple[str, str, int, tuple[str, ...]]:
+    def board(self) -> tuple[str, str, int, str, tuple[str, ...]]:
         """What it may be compared within: the task, its items and what is measured of them."""
-        return self.task.task, self.task.source, self.task.rows, self.task.measures
+        return self.task.task, self.task.source, self.task.rows, self.task.data, self.task.measures
 
     @property
     def main(self) -> float:
@@ -82,10 +82,16 @@ def read_leaderboard(paths: Sequence[Path]) -> list[Entry]:
 
 
 def leaderboard_table(entries: Sequence[Entry]) -> list[dict[str, str]]:
-    """One row an entry: heading → text; entries of one task and the same measures have the same headings."""
+    """One row an entry: heading → text; entries of one task and the same measures have the same headings.
+
+    A task that was judged on differing rows bears the digest of each of them.
+    """
+    data: dict[str, set[tuple[str, str]]] = {}
+    for entry in entries:
+        data.setdefault(entry.task.task, set()).add((entry.task.source, entry.task.data))
     return [
         {
-            "Task": entry.task.task,
+            "Task": entry.task.task + (f", data {entry.task.data[:8]}" if len(data[entry.task.task]) > 1 else ""),
             "Items": f"{entry.task.rows:,} {entry.task.items}",
             "Model": entry.scores.model,
             "Identity": entry.scores.identity[:8],

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -10,6 +14,7 @@ from pairforge.evaluation.pair_tasks import Reading
 from pairforge.evaluation.retrieval.options import RetrievalOptions
 from pairforge.evaluation.shrinking.quantised import Precision
 from pairforge.evaluation.tasks import KINDS, NAMED, canonical, files_of, nearest_tasks, source_of
+from pairforge.execution.origin import source_digest
 from pairforge.execution.step import SeededOptions
 from pairforge.option_faults import nearest_names
 from pairforge.option_values import listed
@@ -133,6 +138,27 @@ class EvaluateOptions(TaskOptions, JudgedOptions):
         Field(min_length=1, description="JSON lines file to which the results are added; leaderboard.jsonl beside the "
                                         "output if not given."),
     ] = None  # fmt: skip
+
+
+def data_digest(name: str, tasks: Sequence[str], options: TaskOptions, cache: Path) -> str:
+    """Digest of what decides a task's items: the bytes of its files, and how they are read.
+
+    Args:
+        name: The task as it was named.
+        tasks: Names of mteb's tasks that it stands for; the name alone of any other.
+        options: Of the evaluation.
+        cache: Folder in which digests of files are remembered.
+
+    Raises:
+        FileError: a file cannot be read.
+    """
+    wanted = {canonical(task.removeprefix(MTEB)) for task in tasks}
+    lent = [path for own, path in options.data_by_task.items() if canonical(own.removeprefix(MTEB)) in wanted]
+    searched = options.documents if name.startswith("retrieval:") else ()
+    files = dict.fromkeys([*files_of(name, options.data_by_task), *lent, *searched])
+    how = [options.split, options.ignore_identical_ids] if name.startswith("retrieval:") else []
+    told = [[source_digest(file, cache) for file in files], dict(options.reading.columns), how]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def task_files(options: TaskOptions) -> list[str]:

@@ -82,6 +82,7 @@ class TaskResults(_Record):
         source: Where its rows came from.
         rows: Items evaluated.
         items: What an item is, in the plural.
+        data: Digest of what the items were read from and how, by which results of the same items know each other.
         measures: The measures that a table shows and models are compared by, the most telling first.
         models: Scores by model, in the order given.
         differences: Every model against each one before it, by each of the measures, the comparisons with the first
@@ -92,6 +93,7 @@ class TaskResults(_Record):
     source: str
     rows: int
     items: str
+    data: str = ""
     measures: tuple[str, ...]
     models: tuple[ModelScores, ...]
     differences: tuple[Difference, ...] = ()

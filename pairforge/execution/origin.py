@@ -104,14 +104,19 @@ def trace(
 
 def _named_digest(step: Step, source: str, cache: Path) -> str:
     try:
-        return _digest(source, cache)
+        return source_digest(source, cache)
     except FileError as error:
         if not (mend := step.mend_of_file(source)):
             raise
         raise FileError(f"{error} {mend}") from error
 
 
-def _digest(source: str, cache: Path) -> str:
+def source_digest(source: str, cache: Path) -> str:
+    """Digest of what a file, a folder, shards or a hub dataset hold.
+
+    Raises:
+        FileError: it cannot be found or read.
+    """
     path = Path(source).expanduser()
     return (
         digest_path(path, cache=cache) if path.is_dir() and not is_hub(source) else digest_source(source, cache=cache)

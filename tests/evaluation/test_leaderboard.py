@@ -47,6 +47,29 @@ def test_a_later_result_of_the_same_model_and_task_takes_the_place_of_the_earlie
     assert len(read_leaderboard([path])) == 4
 
 
+def test_a_file_that_changed_has_a_table_of_its_own(tmp_path: Path) -> None:
+    path, file, more = (tmp_path / name for name in ("leaderboard.jsonl", "pairs.jsonl", "more.jsonl"))
+    rows = pl.DataFrame({"anchor": ["ab", "cd", "ef"], "positive": ["abb", "cdd", "eff"]})
+    pl.DataFrame({"text": ["xy", "yz"]}).write_ndjson(more)
+
+    def judge(size: int, documents: tuple[str, ...] = ()) -> None:
+        options = EvaluateOptions(task=(f"retrieval:{file}",), documents=documents, bootstrap_samples=100)
+        add_results(evaluate([LetterEncoder(size)], options=options), path)
+
+    rows.write_ndjson(file)
+    judge(32)
+    judge(16)
+    judge(32, (str(more),))
+    rows.with_columns(positive=pl.col("anchor").reverse()).write_ndjson(file)
+    judge(32)
+    entries = read_leaderboard([path])
+    assert [entry.facts.dimension for entry in entries] in ([32, 16, 32, 32], [16, 32, 32, 32])
+    heads = [row["Task"] for row in leaderboard_table(entries)]
+    assert heads[0] == heads[1]
+    assert len(set(heads)) == 3
+    assert all(", data " in head for head in heads)
+
+
 def test_results_by_other_measures_stand_beside_each_other(results: Evaluation, tmp_path: Path) -> None:
     path = tmp_path / "leaderboard.jsonl"
     add_results(results, path)

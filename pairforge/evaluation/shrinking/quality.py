@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from pairforge.agreement import Array, spearman
+from pairforge.evaluation.retrieval.measures import Relevance, RetrievalMeasures
 from pairforge.evaluation.shrinking.forms import Form
 from pairforge.evaluation.shrinking.quantised import Int8Scale, Precision, as_seen, unit
-from pairforge.evaluation.statistics import bootstrap_correlations, resampled_counts
+from pairforge.evaluation.statistics import bootstrap_correlations, bootstrap_means
 from pairforge.models import Floats
 
 _CELLS_AT_ONCE = 1 << 24
 TOP = 10
 """Found texts that count: a positive below gets nothing."""
-
-Cells = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -125,13 +123,17 @@ class Retrieval:
         place = {text: number for number, text in enumerate(positives)}
         grouped = pairs.group_by("anchor", maintain_order=True).agg(pl.col("positive").unique(maintain_order=True))
         self.texts = grouped["anchor"].to_list(), positives.to_list()
-        self._relevant = [[place[text] for text in texts] for texts in grouped["positive"]]
+        query = np.repeat(np.arange(len(grouped)), grouped["positive"].list.len())
+        document = np.array([place[text] for text in grouped["positive"].explode()], dtype=np.int64)
+        relevance = Relevance(len(grouped), len(positives), query, document, np.ones_like(document))
+        self._measures = RetrievalMeasures(relevance, (TOP,))
         self._found_first = TOP * oversampling
 
     def predictions(self, sides: Sides) -> Array:
         """1 / rank of each anchor's first positive; 0 where it is not among the first ten."""
-        ranks = np.concatenate(list(self._ranks(sides)))
-        return np.where(ranks <= TOP, 1 / ranks, 0.0)
+        return np.concatenate(
+            [self._measures.of(scores, first)[f"mrr@{TOP}"] for first, scores in self._searched(sides)]
+        )
 
     def value(self, predictions: Array) -> float:
         """The mean."""
@@ -139,39 +141,18 @@ class Retrieval:
 
     def draws(self, predictions: Array, samples: int, seed: int) -> Array:
         """The mean on resampled anchors."""
-        drawn = [
-            predictions @ counts / len(counts) for _, counts in resampled_counts(predictions.shape[1], samples, seed)
-        ]
-        return np.concatenate(drawn, axis=1)
+        return bootstrap_means(predictions, samples=samples, seed=seed)
 
-    def _ranks(self, sides: Sides) -> Iterator[Array]:
+    def _searched(self, sides: Sides) -> Iterator[tuple[int, Floats]]:
         step = max(1, _CELLS_AT_ONCE // len(sides.documents))
         for start in range(0, len(sides.queries), step):
             rows = slice(start, start + step)
-            relevant = self._cells(start, len(sides.queries[rows]), len(sides.documents))
             scanned = sides.queries[rows] @ sides.documents.T
             if sides.exact is None or sides.kept is None:
-                yield _first_ranks(scanned, relevant)
+                yield start, scanned
                 continue
             found = np.argsort(-scanned, axis=1, kind="stable")[:, : self._found_first]
             again = np.full_like(scanned, -np.inf)
             compared = np.einsum("qd,qfd->qf", sides.exact[rows], sides.kept[found])
             np.put_along_axis(again, found, compared, axis=1)
-            yield _first_ranks(again, relevant)
-
-    def _cells(self, start: int, rows: int, documents: int) -> Cells:
-        cells = np.zeros((rows, documents), dtype=bool)
-        for row, relevant in enumerate(self._relevant[start : start + rows]):
-            cells[row, relevant] = True
-        return cells
-
-
-def _first_ranks(similarities: Floats, relevant: Cells) -> Array:
-    """The rank of each row's best relevant cell, from 1; of equals the first cell ranks higher; ∞ where none counts."""
-    best = np.where(relevant, similarities, -np.inf)
-    place = best.argmax(axis=1)
-    score = best[np.arange(len(best)), place]
-    above = (similarities > score[:, None]).sum(axis=1)
-    before = np.arange(similarities.shape[1]) < place[:, None]
-    level = ((similarities == score[:, None]) & before).sum(axis=1)
-    return np.where(np.isfinite(score), 1.0 + above + level, np.inf)
+            yield start, again
