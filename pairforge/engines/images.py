@@ -57,8 +57,17 @@ def pillow(wanted_by: str) -> Any:
     return Pictures
 
 
-def contents(source: ImageSource) -> str | bytes:
-    """The bytes of an image where they are given, else its path."""
+def image_bytes(source: ImageSource) -> bytes:
+    """The contents of an image's file.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    held = _held(source)
+    return held if isinstance(held, bytes) else Path(held).read_bytes()
+
+
+def _held(source: ImageSource) -> str | bytes:
     if isinstance(source, str | bytes):
         return source
     held: str | bytes = source["path"] if source["bytes"] is None else source["bytes"]
@@ -66,7 +75,7 @@ def contents(source: ImageSource) -> str | bytes:
 
 
 def _opened(source: ImageSource) -> Image:
-    pictures, held = pillow("a corpus of images"), contents(source)
+    pictures, held = pillow("a corpus of images"), _held(source)
     opened: Image = pictures.open(io.BytesIO(held) if isinstance(held, bytes) else Path(str(held)))
     return opened
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pairforge.engines.images import check_images, contents
+from pairforge.engines.images import check_images, image_bytes
 from pairforge.evaluation.retrieval.reading import RetrievalSet, refuse_one
 
 
 def image_set(rows: pl.DataFrame, source: str, more_captions: Sequence[pl.Series]) -> RetrievalSet:
     """Every distinct image is a query, every distinct caption a document; an image's id is a digest of it.
 
-    Images are equal if their bytes are, or else their paths; one may have several captions, and several may share one.
+    Images are equal if the contents of their files are; one may have several captions, and several may share one.
 
     Args:
         rows: image and caption.
@@ -38,6 +38,4 @@ def image_set(rows: pl.DataFrame, source: str, more_captions: Sequence[pl.Series
 
 
 def _digests(images: pl.Series) -> pl.Series:
-    held = (contents(image) for image in images)
-    texts = (image if isinstance(image, bytes) else image.encode() for image in held)
-    return pl.Series([hashlib.sha256(text).hexdigest() for text in texts], dtype=pl.String)
+    return pl.Series([hashlib.sha256(image_bytes(image)).hexdigest() for image in images], dtype=pl.String)
