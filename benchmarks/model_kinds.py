@@ -3,12 +3,14 @@
     python benchmarks/model_kinds.py retrieval
     python benchmarks/model_kinds.py classification
     python benchmarks/model_kinds.py images
+    python benchmarks/model_kinds.py draw FILE
 
 `retrieval`: MedQuAD questions find their answers; entities (`focus`) are held out whole. MiniLM as an encoder with mean
 and [CLS] pooling, with two sides, with static queries beside it, as a late-interaction and as a sparse model; the same
 steps, batches and lengths, each with its default rates. `classification`: a head on MiniLM, trained with it, on
 Banking77, beside logistic regression on MiniLM's own vectors. `images`: a CLIP with random weights learns from drawn
-shapes with captions, and finds captions that it never saw for their images.
+shapes with captions, and finds captions that it never saw for their images. `draw` writes such images and captions,
+as in examples/shapes.parquet.
 
 Every table has untrained rows, and paired bootstrap intervals over questions, texts or images.
 """
@@ -227,7 +229,6 @@ COLOURS = {
 FORMS = ("circle", "square", "triangle", "bar")
 PLACES = {"top left": (9, 9), "top right": (23, 9), "bottom left": (9, 23), "bottom right": (23, 23)}
 RADII = {"small": 4, "large": 7}
-WORDS = ("a", "at", "the", "top", "bottom", "left", "right", *COLOURS, *FORMS, *RADII)
 IMAGE_SIZE = 32
 
 
@@ -247,45 +248,51 @@ def drawn(size: str, colour: str, form: str, place: str, shift: tuple[int, int])
         narrow = radius if form == "square" else radius // 3
         pen.rectangle((x - narrow, y - radius, x + narrow, y + radius), fill=COLOURS[colour])
     file = io.BytesIO()
-    image.save(file, "PNG")
+    image.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
-def shapes(copies: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Images with captions to train on, and one image of each of the 48 captions that are held out."""
+def shapes(copies: int, held_out: int = 48) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Images with captions to train on, and one image of each of the captions that are held out."""
     rng = np.random.default_rng(7)
     kinds = list(itertools.product(RADII, COLOURS, FORMS, PLACES))
     order = rng.permutation(len(kinds))
     rows: list[list[tuple[bytes, str]]] = [[], []]
     for number, kind in enumerate(order):
         size, colour, form, place = kinds[kind]
-        held_out = number < 48
-        for _ in range(1 if held_out else copies):
+        apart = number < held_out
+        for _ in range(1 if apart else copies):
             right, down = rng.integers(-2, 3, 2).tolist()
             picture = drawn(size, colour, form, place, (right, down))
-            rows[held_out].append((picture, f"a {size} {colour} {form} at the {place}"))
+            rows[apart].append((picture, f"a {size} {colour} {form} at the {place}"))
     schema = {"image": pl.Binary, "caption": pl.String}
     train, test = (pl.DataFrame(side, schema=schema, orient="row") for side in rows)
     return train, test
 
 
 @app.command()
+def draw(file: Path, *, copies: int = 4) -> None:
+    rows, _ = shapes(copies, held_out=0)
+    pf.write_frame(rows.unique(maintain_order=True), file)
+
+
+@app.command()
 def images(*, steps: int = 400, batch_size: int = 64, seeds: int = 3, learning_rate: float = 1e-3) -> None:
     from pairforge.training.dev import settle_dev
     from pairforge.training.kinds import TrainedKind
-    from tests.training.images import save_tiny_clip
 
     corpus, test = shapes(copies=10)
     dev = settle_dev(test, TrainedKind.IMAGE_TEXT, tells_classes=False)
     rows = []
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as folder:
-            save_tiny_clip(Path(folder), WORDS, image_size=IMAGE_SIZE, patch_size=8, width=64, layers=2, seed=seed)
+            fresh = pf.InitModelOptions(kind="image-text", tokenizer_from="corpus", image_size=IMAGE_SIZE, seed=seed)
+            base = str(pf.init_model(corpus, options=fresh, output=Path(folder) / "base"))
             settings = {
                 "kind": "image-text", "max_steps": steps, "batch_size": batch_size, "seed": seed,
                 "learning_rate": learning_rate,
             }  # fmt: skip
-            before, after = trained(corpus, folder, settings, lambda trainee: np.array([trainee.dev_score(dev)]), None)
+            before, after = trained(corpus, base, settings, lambda trainee: np.array([trainee.dev_score(dev)]), None)
         rows.append(f"| {seed} | {before[0]:.3f} | {after[0]:.3f} |")
     chance = np.mean(1 / np.arange(1, test.height + 1))
     print(f"{corpus.height:,} images; {test.height} held-out captions, MRR by chance {chance:.3f}; {steps} steps")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pairforge.generators import GeneratorRequest as GeneratorRequest
     from pairforge.generators import TextGenerator as TextGenerator
     from pairforge.models import Encoder as Encoder
+    from pairforge.models import ImageEncoder as ImageEncoder
     from pairforge.models import ModelKind as ModelKind
     from pairforge.models import ModelRequest as ModelRequest
     from pairforge.models import ModelSpec as ModelSpec
@@ -109,7 +110,15 @@ _HOMES = {
     "pairforge.execution.step": ("StepContext",),
     "pairforge.files": ("read_frame", "write_frame"),
     "pairforge.generators": ("GeneratorRequest", "TextGenerator"),
-    "pairforge.models": ("Encoder", "ModelKind", "ModelRequest", "ModelSpec", "PairScorer", "TextMatcher"),
+    "pairforge.models": (
+        "Encoder",
+        "ImageEncoder",
+        "ModelKind",
+        "ModelRequest",
+        "ModelSpec",
+        "PairScorer",
+        "TextMatcher",
+    ),
     "pairforge.steps.add_noise": ("AddNoiseOptions", "add_noise"),
     "pairforge.pipeline.augment": ("augment",),
     "pairforge.pipeline.augment_options": ("AugmentOptions",),
@@ -164,6 +173,7 @@ __all__ = [
     "GenerateQueriesOptions",
     "GenerateStsOptions",
     "GeneratorRequest",
+    "ImageEncoder",
     "InitModelOptions",
     "JudgeOptions",
     "LabelMarginsOptions",

@@ -1,15 +1,15 @@
 """What a model is to the rest of the house: protocols to call it by, and an identity that cannot lie.
 
-Steps see models through `Encoder`, `PairScorer` and `TextMatcher` alone (language models: `generators.py`). A
-`ModelRequest` is what the user asked for; a `ModelSpec` is what was found, with a digest of the files themselves, so
-that a fine-tuned checkpoint never meets vectors or scores cached for another.
+Steps see models through `Encoder`, `ImageEncoder`, `PairScorer` and `TextMatcher` alone (language models:
+`generators.py`). A `ModelRequest` is what the user asked for; a `ModelSpec` is what was found, with a digest of the
+files themselves, so that a fine-tuned checkpoint never meets vectors or scores cached for another.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
@@ -33,6 +33,8 @@ Source = Literal["folder", "hub cache", "embedded", "hub", "server", "file", "bu
 """Where a model was found."""
 TextPair = tuple[str, str]
 """Two texts in the order in which a scorer reads them."""
+ImageSource = str | bytes | Mapping[str, Any]
+"""The path of a file, its bytes, or both by name, as datasets keeps images: bytes come before the path."""
 
 
 class ModelKind(StrEnum):
@@ -155,6 +157,19 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str], side: Side) -> Floats:
         """One batch of texts as the model gives them (not normalised), float32, shape (len(texts), dimension)."""
+        ...
+
+
+@runtime_checkable
+class ImageEncoder(Protocol):
+    """Turns images into vectors; with an `Encoder` in one, whose texts lie in the same space, it is one of both."""
+
+    def encode_images(self, images: Sequence[ImageSource]) -> Floats:
+        """One batch of images as the model gives them (not normalised), float32, shape (len(images), dimension).
+
+        Raises:
+            MissingExtraError: pillow is not installed.
+        """
         ...
 
 

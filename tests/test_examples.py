@@ -4,11 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from pairforge.engines.images import check_images, open_image
 from pairforge.files import read_frame
-from pairforge.frames import PAIR, SCORED_PAIR, adopt
+from pairforge.frames import IMAGE_TEXT, PAIR, SCORED_PAIR, adopt
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -52,6 +54,21 @@ def test_translations_are_pairs_of_texts_that_stand_once() -> None:
     assert (rows.columns, rows.height) == (["english", "german"], 60)
     assert rows["english"].is_unique().all()
     assert rows["german"].is_unique().all()
+
+
+def test_shapes_are_small_pictures_of_what_their_captions_say() -> None:
+    shapes = adopt(_corpus("shapes.parquet"), (IMAGE_TEXT,), "shapes.parquet").frame
+    assert (EXAMPLES / "shapes.parquet").stat().st_size < 150_000
+    assert shapes["image"].is_unique().all()
+    assert shapes["caption"].n_unique() == 2 * 6 * 4 * 4
+    check_images(shapes["image"], "shapes.parquet")
+    assert {open_image(image).size for image in shapes["image"]} == {(32, 32)}
+    red = shapes.filter(pl.col("caption") == "a large red square at the top left")["image"]
+    pictures = [np.asarray(open_image(image)) for image in red]
+    assert len(pictures) >= 3
+    for picture in pictures:
+        assert picture[9, 9].tolist() == [220, 30, 30]
+        assert picture[26, 26].tolist() == [0, 0, 0]
 
 
 def test_no_text_stands_twice_where_it_should_not() -> None:

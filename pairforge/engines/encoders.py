@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.images import open_image
 from pairforge.engines.pooled_models import refuse_pooling
 from pairforge.engines.sentence_models import load_sentence_model, model_folder
 from pairforge.engines.token_lengths import token_counts
 from pairforge.errors import ModelError
 from pairforge.model_names import WORD_VECTORS
-from pairforge.models import Encoder, Floats, ModelSpec, Side
+from pairforge.models import Encoder, Floats, ImageSource, ModelSpec, Side
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -43,6 +44,8 @@ def load_encoder(spec: ModelSpec) -> Encoder:
         return WordVectorEncoder(_in_large_batches(spec))
     configuration = ModelConfiguration(model_folder(spec))
     _refuse_other_kinds(spec, configuration)
+    if configuration.sees_images and spec.method is None:
+        return ImageTextEncoder(spec, configuration)
     return SentenceEncoder(_in_large_batches(spec) if configuration.is_static else spec, configuration)
 
 
@@ -102,13 +105,16 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str], side: Side) -> Floats:
         """One batch of texts as the model gives them (not normalised), float32, shape (len(texts), dimension)."""
+        return self._encoded(texts, prompt=self._prompts[side], task=side.value)
+
+    def _encoded(self, inputs: Sequence[Any], *, prompt: str | None = None, task: str | None = None) -> Floats:
         import torch  # noqa: PLC0415 - a run whose vectors are all stored needs none
 
         model = self._model
         with torch.inference_mode():
-            features = model.preprocess(list(texts), prompt=self._prompts[side], task=side.value)
+            features = model.preprocess(list(inputs), prompt=prompt, task=task)
             placed = {name: _moved(value, model.device) for name, value in features.items()}
-            vectors = model(placed, task=side.value)["sentence_embedding"]
+            vectors = model(placed, task=task)["sentence_embedding"]
             if model.truncate_dim is not None:
                 vectors = vectors[:, : model.truncate_dim]
             encoded: Floats = vectors.float().cpu().numpy()
@@ -118,6 +124,14 @@ class SentenceEncoder:
     def _model(self) -> SentenceTransformer:
         request = self.spec.request
         return load_sentence_model(self.spec, dtype=request.dtype, max_length=request.max_length).eval()
+
+
+class ImageTextEncoder(SentenceEncoder):
+    """A model of images and texts (CLIP) as an `Encoder` of texts and an `ImageEncoder`."""
+
+    def encode_images(self, images: Sequence[ImageSource]) -> Floats:
+        """One batch of images as the model gives them (not normalised), float32, shape (len(images), dimension)."""
+        return self._encoded([open_image(source) for source in images])
 
 
 def _moved(value: Any, device: Any) -> Any:

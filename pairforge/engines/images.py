@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from pairforge.errors import FrameError, MissingExtraError
+from pairforge.models import ImageSource
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-ImageSource = str | bytes | Mapping[str, Any]
-"""The path of a file, its bytes, or both by name, as datasets keeps images: bytes come before the path."""
 
 
 def open_image(source: ImageSource) -> Image:
@@ -47,14 +44,40 @@ def check_images(images: pl.Series, place: str) -> None:
             ) from fault
 
 
-def _opened(source: ImageSource) -> Image:
+def pillow(wanted_by: str) -> Any:
+    """The module that opens images.
+
+    Raises:
+        MissingExtraError: pillow is not installed, which `wanted_by` needs.
+    """
     try:
         from PIL import Image as Pictures  # noqa: PLC0415 - an extra
     except ImportError as missing:
-        raise MissingExtraError("a corpus of images", "images") from missing
-    if not isinstance(source, str | bytes):
-        source = source["path"] if source["bytes"] is None else source["bytes"]
-    return Pictures.open(io.BytesIO(source) if isinstance(source, bytes) else Path(str(source)))
+        raise MissingExtraError(wanted_by, "images") from missing
+    return Pictures
+
+
+def image_bytes(source: ImageSource) -> bytes:
+    """The contents of an image's file.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    held = _held(source)
+    return held if isinstance(held, bytes) else Path(held).read_bytes()
+
+
+def _held(source: ImageSource) -> str | bytes:
+    if isinstance(source, str | bytes):
+        return source
+    held: str | bytes = source["path"] if source["bytes"] is None else source["bytes"]
+    return held
+
+
+def _opened(source: ImageSource) -> Image:
+    pictures, held = pillow("a corpus of images"), _held(source)
+    opened: Image = pictures.open(io.BytesIO(held) if isinstance(held, bytes) else Path(str(held)))
+    return opened
 
 
 def _reason(fault: Exception) -> str:

@@ -12,7 +12,7 @@ from pairforge.agreement import Array
 from pairforge.errors import ModelError
 from pairforge.evaluation.shrinking.forms import Form
 from pairforge.execution.step import StepContext
-from pairforge.models import Encoder, Floats, ModelSpec, PairScorer, TextMatcher
+from pairforge.models import Encoder, Floats, ImageSource, ModelSpec, PairScorer, TextMatcher
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -70,6 +70,16 @@ class Judged(Protocol):
         """How well every document answers each query, in blocks of queries that follow each other."""
         ...
 
+    def search_by_images(
+        self, images: Sequence[ImageSource], documents: Sequence[str], context: StepContext
+    ) -> Iterator[ScoreBlock]:
+        """How well every document answers each image, as `search` gives it.
+
+        Raises:
+            ModelError: it sees no images.
+        """
+        ...
+
     def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """A vector for each text, shape (rows, dimension), for classifiers and clusters.
 
@@ -77,6 +87,11 @@ class Judged(Protocol):
             ModelError: it gives single texts no vectors.
         """
         ...
+
+
+def no_sight(name: str) -> str:
+    """What is said of a model that is to compare images with captions and cannot."""
+    return f"{name}: sees no images; to find captions for them name a model of images and texts (CLIP)."
 
 
 def usable(model: Judged, found: dict[str, Array], task: str, context: StepContext) -> dict[str, Array]:

@@ -11,14 +11,14 @@ import polars as pl
 
 from pairforge.agreement import Array
 from pairforge.errors import ModelError, OptionsError
-from pairforge.evaluation.judged import Features, Judged, Model, ScoreBlock
+from pairforge.evaluation.judged import Features, Judged, Model, ScoreBlock, no_sight
 from pairforge.evaluation.options import JudgedOptions
 from pairforge.evaluation.shrinking.forms import AS_IT_IS, Form, forms_of
 from pairforge.evaluation.shrinking.quantised import Int8Scale, as_seen, unit
 from pairforge.evaluation.sts import own_similarity, pair_similarities, similarity_to
 from pairforge.execution.step import StepContext
 from pairforge.model_names import LEXICAL
-from pairforge.models import Encoder, Floats, PairScorer, Side, TextMatcher, TextPair
+from pairforge.models import Encoder, Floats, ImageEncoder, ImageSource, PairScorer, Side, TextMatcher, TextPair
 from pairforge.steps.pair_scores import HeadOptions, choose_head, log_odds, pair_scores, positive_output
 
 if TYPE_CHECKING:
@@ -64,11 +64,25 @@ class JudgedEncoder:
 
     def search(self, queries: Sequence[str], documents: Sequence[str], context: StepContext) -> Iterator[ScoreBlock]:
         """By the similarity that the model's files name, else by the cosine, each text encoded on its own side."""
-        asked, held = self._tables({Side.QUERY: queries, Side.DOCUMENT: documents}, context)
-        score = similarity_to(held.take(range(len(held))), self._similarity)
-        step = max(1, _CELLS_AT_ONCE // max(1, len(held)))
-        for first in range(0, len(asked), step):
-            yield ScoreBlock(first, score(asked.take(range(first, min(first + step, len(asked))))))
+        yield from self._compared(*self._tables({Side.QUERY: queries, Side.DOCUMENT: documents}, context))
+
+    def search_by_images(
+        self, images: Sequence[ImageSource], documents: Sequence[str], context: StepContext
+    ) -> Iterator[ScoreBlock]:
+        """As `search`, with images as queries, by the same similarity.
+
+        Raises:
+            ModelError: the model sees no images.
+        """
+        if not isinstance(self.model, ImageEncoder):
+            raise ModelError(no_sight(self.name))
+        from pairforge.engines.image_vectors import image_vectors  # noqa: PLC0415 - the record needs no engine
+        from pairforge.engines.vectors import VectorStore  # noqa: PLC0415 - the record needs no engine
+
+        seen = image_vectors(self.model, images, self.spec, context.progress)
+        store = VectorStore(context.cache / "vectors")
+        held = store.tables(self.model, {Side.DOCUMENT: documents}, context.progress)[Side.DOCUMENT]
+        yield from self._compared(*self._in_form([seen, held]))
 
     def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """Its vectors, on the query side."""
@@ -79,12 +93,21 @@ class JudgedEncoder:
         (table,) = self._tables({side: texts}, context)
         return table.take(range(len(table)))
 
+    def _compared(self, asked: VectorTable, held: VectorTable) -> Iterator[ScoreBlock]:
+        score = similarity_to(held.take(range(len(held))), self._similarity)
+        step = max(1, _CELLS_AT_ONCE // max(1, len(held)))
+        for first in range(0, len(asked), step):
+            yield ScoreBlock(first, score(asked.take(range(first, min(first + step, len(asked))))))
+
     def _tables(self, texts_by_side: dict[Side, Sequence[str]], context: StepContext) -> list[VectorTable]:
-        from pairforge.engines.tables import VectorTable  # noqa: PLC0415 - the record needs no engine
         from pairforge.engines.vectors import VectorStore  # noqa: PLC0415 - the record needs no engine
 
         store = VectorStore(context.cache / "vectors")
-        tables = list(store.tables(self.model, texts_by_side, context.progress).values())
+        return self._in_form(list(store.tables(self.model, texts_by_side, context.progress).values()))
+
+    def _in_form(self, tables: list[VectorTable]) -> list[VectorTable]:
+        from pairforge.engines.tables import VectorTable  # noqa: PLC0415 - the record needs no engine
+
         if self._form is None:
             return tables
         cut = [unit(table.take(range(len(table)))[:, : self._form.dimension]) for table in tables]
@@ -131,6 +154,12 @@ class JudgedScorer:
             scores[at, rows] = log_odds(self._logits(pairs, context), positive_output(self.model, self._options))
             yield ScoreBlock(found.first_row, scores)
 
+    def search_by_images(
+        self, images: Sequence[ImageSource], documents: Sequence[str], context: StepContext
+    ) -> Iterator[ScoreBlock]:
+        """Refused: it reads texts alone."""
+        raise ModelError(no_sight(self.name))
+
     def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """Refused: it gives single texts no vectors."""
         raise ModelError(
@@ -176,6 +205,12 @@ class JudgedMatcher:
                 scores = index.scores(queries[first : first + step])
                 yield ScoreBlock(first, np.where(scores == 0, -np.inf, scores) if self.by_words else scores)
                 advance(len(scores))
+
+    def search_by_images(
+        self, images: Sequence[ImageSource], documents: Sequence[str], context: StepContext
+    ) -> Iterator[ScoreBlock]:
+        """Refused: it reads texts alone."""
+        raise ModelError(no_sight(self.name))
 
     def features(self, texts: Sequence[str], context: StepContext) -> Features:
         """Its sparse vectors."""

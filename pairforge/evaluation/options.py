@@ -22,7 +22,7 @@ from pairforge.steps.pair_scores import HeadOptions
 
 MTEB = "mteb:"
 _TASKS = ", ".join([*(f"{word}:{kind.source} ({kind.holds})" for word, kind in KINDS.items()), *NAMED])
-_COLUMNS = ("sentence1", "sentence2", "score", "label", "text", "anchor", "positive", "negative")
+_COLUMNS = ("sentence1", "sentence2", "score", "label", "text", "anchor", "positive", "negative", "image", "caption")
 
 _ColumnName = Annotated[str | None, Field(min_length=1)]
 
@@ -53,6 +53,8 @@ class TaskOptions(SeededOptions, RetrievalOptions):
     anchor_column: Annotated[_ColumnName, Field(description="The files' column of anchors.")] = None
     positive_column: Annotated[_ColumnName, Field(description="The files' column of positives.")] = None
     negative_column: Annotated[_ColumnName, Field(description="The files' column of negatives.")] = None
+    image_column: Annotated[_ColumnName, Field(description="The files' column of images.")] = None
+    caption_column: Annotated[_ColumnName, Field(description="The files' column of captions.")] = None
 
     @field_validator("task")
     @classmethod

@@ -58,7 +58,9 @@ KINDS: Mapping[str, TaskKind] = {
         "a train and a test file of texts with classes", read_classification, "DIR", classification_files
     ),
     "clustering": TaskKind("texts with labels", read_clustering),
-    "retrieval": TaskKind("a folder of corpus, queries and qrels, or a file of pairs", _read_retrieval, "DIR"),
+    "retrieval": TaskKind(
+        "a folder of corpus, queries and qrels, or a file of pairs or of images with captions", _read_retrieval, "DIR"
+    ),
     "mteb": TaskKind("a task or a whole benchmark of mteb", _read_mteb, "NAME", lambda source: [], _each_of_mteb),
 }
 """What stands before the colon of a task's name → its kind."""

@@ -1,4 +1,4 @@
-"""Make a fresh model with random weights: a static one or a small transformer."""
+"""Make a fresh model with random weights: a static one, a small transformer, or a small CLIP."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pairforge.engines.sentence_models import model_folder
 from pairforge.errors import ModelError, OptionsError
 from pairforge.execution.step import Artifact, Input, ModelRole, Step, StepContext
 from pairforge.frames import (
+    IMAGE_TEXT,
     LABELLED_PAIR,
     MARGIN,
     N_TUPLE,
@@ -29,7 +30,7 @@ from pairforge.training.options import InitModelOptions
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-TEXT_SHAPES = (N_TUPLE, TRIPLET, MARGIN, RAW_NLI, SCORED_PAIR, LABELLED_PAIR, PAIR, TEXT)
+TEXT_SHAPES = (N_TUPLE, TRIPLET, MARGIN, RAW_NLI, SCORED_PAIR, LABELLED_PAIR, PAIR, IMAGE_TEXT, TEXT)
 
 
 def init_model(
@@ -43,7 +44,8 @@ def init_model(
     """Make a model with random weights, a sentence-transformers model; equal seeds give equal files.
 
     Args:
-        corpus: Texts of any shape to train a lower-casing WordPiece tokenizer on, with `tokenizer_from="corpus"`.
+        corpus: Texts of any shape, captions of images too, to train a lower-casing WordPiece tokenizer on, with
+            `tokenizer_from="corpus"`.
         tokenizer: The model whose tokenizer is taken, with `tokenizer_from="model"`.
         options: What the model looks like.
         context: What a stage lends.
@@ -52,15 +54,16 @@ def init_model(
     Raises:
         OptionsError: the options ask for a corpus or a tokenizer that is not there, or the output exists.
         ModelError: the model named for its tokenizer has no fast one.
+        MissingExtraError: a model of images is wanted, but pillow is not installed.
     """
     context = context or StepContext()
     if output is not None and output.exists():
         raise OptionsError(f"{output} exists; name another output or remove it.")
     built = _trained_tokenizer(corpus, options) if options.tokenizer_from == "corpus" else _taken(corpus, tokenizer)
     folder = output or (context.workspace or Path(tempfile.mkdtemp(prefix="pairforge-init-"))) / "model"
-    from pairforge.training.fresh import save_static, save_transformer  # noqa: PLC0415 - loads torch
+    from pairforge.training.fresh import SAVERS  # noqa: PLC0415 - loads torch
 
-    numbers = (save_static if options.kind == "static" else save_transformer)(built, options, folder)
+    numbers = SAVERS[options.kind](built, options, folder)
     context.ledger.count("weights", numbers)
     context.ledger.count("word pieces", built.get_vocab_size())
     context.ledger.note(f"{options.kind} model of dimension {options.vector_size}, {numbers:,} random weights")
@@ -108,7 +111,9 @@ STEP = Step(
     run=init_model,
     options=InitModelOptions,
     inputs={
-        "corpus": Input("Texts of any shape to train the tokenizer on.", TEXT_SHAPES, required=False),
+        "corpus": Input(
+            "Texts of any shape, or images with captions, to train the tokenizer on.", TEXT_SHAPES, required=False
+        ),
     },
     outputs=lambda options: {"model": Artifact(suffix=".model", folder=True, model=True)},
     models={

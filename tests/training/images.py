@@ -33,36 +33,26 @@ def coloured_images() -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"image": pl.Binary, "caption": pl.String}, orient="row")
 
 
-def save_tiny_clip(
-    folder: Path,
-    words: Sequence[str] = ("a", *COLOURS, *SHAPES),
-    *,
-    image_size: int = SIZE,
-    patch_size: int = 4,
-    width: int = 32,
-    layers: int = 1,
-    seed: int = 0,
-) -> None:
-    """A CLIP with random weights that knows these words."""
+def save_tiny_clip(folder: Path) -> None:
+    """A CLIP with random weights that knows these words, as transformers saves one."""
     pytest.importorskip("PIL")
     import torch
     from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor
 
+    words = ("a", *COLOURS, *SHAPES)
     ends = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
-    shape = {
-        "hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": layers, "num_attention_heads": 2,
-    }  # fmt: skip
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
     configuration = CLIPConfig(
         text_config={"vocab_size": 4 + len(words), "max_position_embeddings": LENGTH, **ends, **shape},
-        vision_config={"image_size": image_size, "patch_size": patch_size, **shape},
-        projection_dim=width // 2,
+        vision_config={"image_size": SIZE, "patch_size": 4, **shape},
+        projection_dim=16,
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         CLIPModel(configuration).save_pretrained(folder)
-    square = {"height": image_size, "width": image_size}
+    square = {"height": SIZE, "width": SIZE}
     CLIPProcessor(
-        image_processor=CLIPImageProcessorPil(size={"shortest_edge": image_size}, crop_size=square),
+        image_processor=CLIPImageProcessorPil(size={"shortest_edge": SIZE}, crop_size=square),
         tokenizer=_tokenizer(words),
     ).save_pretrained(folder)
 

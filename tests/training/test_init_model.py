@@ -1,14 +1,18 @@
+import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from pairforge.errors import ModelError, OptionsError
+from pairforge.engines.configuration import ModelConfiguration
+from pairforge.engines.images import open_image
+from pairforge.errors import MissingExtraError, ModelError, OptionsError
 from pairforge.execution.step import StepContext
 from pairforge.models import ModelSpec
 from pairforge.training.init_model import STEP, _texts, init_model
 from pairforge.training.options import InitModelOptions
+from tests.training.images import coloured_images
 from tests.training.tiny import spec_of, triplets
 
 
@@ -16,7 +20,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.parametrize("kind", ["static", "transformer"])
+@pytest.mark.parametrize("kind", ["static", "transformer", "image-text"])
 @pytest.mark.parametrize("tokenizer_from", ["model", "corpus"])
 def test_equal_seeds_give_equal_files(kind: str, tokenizer_from: str, static_base: ModelSpec):
     def fresh(seed: int) -> dict[str, bytes]:
@@ -31,7 +35,7 @@ def test_equal_seeds_give_equal_files(kind: str, tokenizer_from: str, static_bas
     assert fresh(1) != fresh(2)
 
 
-@pytest.mark.parametrize("kind", ["static", "transformer"])
+@pytest.mark.parametrize("kind", ["static", "transformer", "image-text"])
 def test_model_loads_with_sentence_transformers_and_tells_texts_apart(kind: str, tmp_path: Path):
     from sentence_transformers import SentenceTransformer
 
@@ -73,6 +77,36 @@ def test_transformer_cuts_texts_at_its_length(static_base: ModelSpec):
     assert model.max_seq_length == 7
     assert model.encode(["cat " * 50]).shape == (1, 8)
     assert model[1].pooling_mode == "cls"
+
+
+def test_a_model_of_images_reads_captions_and_sees_what_is_in_pictures():
+    from sentence_transformers import SentenceTransformer
+
+    images = coloured_images()
+    settings = {"dimension": 12, "heads": 3, "image_size": 16, "patch_size": 4, "max_length": 9}
+    options = InitModelOptions.model_validate(
+        {"kind": "image-text", "tokenizer_from": "corpus", "vocabulary_size": 120, **settings}
+    )
+    folder = init_model(images, options=options)
+    assert ModelConfiguration(folder).sees_images
+    model = SentenceTransformer(str(folder), device="cpu")
+    assert model.max_seq_length == 9
+    pictures = model.encode([open_image(content) for content in images["image"]])
+    captions = model.encode(images["caption"].to_list())
+    assert pictures.shape == captions.shape == (12, 12)
+    for vectors in (pictures, captions):
+        assert len(np.unique(vectors.round(4), axis=0)) == 12
+
+
+def test_a_model_of_images_needs_pillow_and_patches_that_tile(monkeypatch: pytest.MonkeyPatch):
+    options = InitModelOptions(kind="image-text", tokenizer_from="corpus", vocabulary_size=120)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingExtraError, match=r"a model of images needs: pip install 'pairforge\[images\]'"):
+        init_model(triplets(), options=options)
+    with pytest.raises(OptionsError, match="image_size=30 is no multiple of patch_size=8; change one of them"):
+        InitModelOptions(kind="image-text", image_size=30)
+    with pytest.raises(OptionsError, match="dimension=64 is no multiple of heads=5"):
+        InitModelOptions(kind="image-text", heads=5)
 
 
 def test_tokenizer_is_trained_on_every_text_column_of_the_shape():

@@ -1,15 +1,16 @@
-"""A retrieval task made of pairs: each anchor has to find its positives among all positives of the file."""
+"""A retrieval task made of a file's pairs: each anchor has to find its positives among all positives of the file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
-from pairforge.errors import FrameError
-from pairforge.evaluation.retrieval.reading import RetrievalSet
+from pairforge.evaluation.retrieval.of_images import image_set
+from pairforge.evaluation.retrieval.reading import RetrievalSet, refuse_one
 from pairforge.files import read_frame
-from pairforge.frames import PAIR, TEXT, FrameContract, adopt
+from pairforge.frames import IMAGE_TEXT, PAIR, TEXT, Adopted, FrameContract, adopt
 
 
 def read_pairs_as_retrieval_set(
@@ -17,24 +18,29 @@ def read_pairs_as_retrieval_set(
 ) -> RetrievalSet:
     """Every distinct anchor is a query, every distinct positive a document; texts are their own ids.
 
+    A file of images with captions is read as `image_set` has it.
+
     Args:
-        source: A file of pairs; what else it holds is not read.
+        source: A file of pairs, or of images with captions; what else it holds is not read.
         more_documents: Files of further texts among which positives are sought.
-        columns: `anchor`, `positive` and `text` → the files' own names, where they are given.
+        columns: `anchor`, `positive`, `image`, `caption` and `text` → the files' own names, where they are given.
 
     Raises:
         FileError: a file cannot be read.
-        FrameError: it holds no pairs, or no texts, or fewer than two anchors or documents.
+        FrameError: it holds no pairs, or no texts, or fewer than two anchors or documents; or as `image_set`.
     """
     named = columns or {}
-    adopted = adopt(read_frame(source), (PAIR,), source, columns=_of(PAIR, named))
+    adopted = _adopted(source, named)
+    if adopted.shape is IMAGE_TEXT:
+        found_set = image_set(adopted.frame, source, [_texts(more, named) for more in more_documents])
+        return replace(found_set, guesses=(*adopted.guesses, *found_set.guesses))
     pairs = adopted.frame.select(query_id="anchor", doc_id="positive").unique().sort("query_id", "doc_id")
     further = [_texts(more, named) for more in more_documents]
     found = pl.concat([pairs["doc_id"], *further]).unique().sort(descending=True)
     documents = pl.DataFrame({"doc_id": found, "text": found})
     queries = pairs.select("query_id", text="query_id").unique().sort("query_id")
-    _refuse_one(source, queries.height, "anchors")
-    _refuse_one(source, documents.height, "positives or other documents")
+    refuse_one(source, queries.height, "anchors")
+    refuse_one(source, documents.height, "positives or other documents")
     # A text finds itself first; where it is no answer to itself, that says nothing.
     itself = queries.select("query_id", doc_id="query_id").join(documents, on="doc_id", how="semi")
     left_out = itself.join(pairs, on=["query_id", "doc_id"], how="anti")
@@ -44,9 +50,11 @@ def read_pairs_as_retrieval_set(
     )
 
 
-def _refuse_one(source: str, number: int, what: str) -> None:
-    if number < 2:
-        raise FrameError(f"{source}: a search needs two {what} or more that differ, but there is only one.")
+def _adopted(source: str, columns: Mapping[str, str]) -> Adopted:
+    images = _of(IMAGE_TEXT, columns)
+    if images:
+        return adopt(read_frame(source), (IMAGE_TEXT,), source, columns=images)
+    return adopt(read_frame(source), (PAIR, IMAGE_TEXT), source, columns=_of(PAIR, columns))
 
 
 def _of(contract: FrameContract, columns: Mapping[str, str]) -> dict[str, str]:

@@ -37,7 +37,7 @@ class RetrievalSet:
 
     Args:
         documents: doc_id and text (title and text in one), in descending order of the id, byte by byte.
-        queries: query_id and text of the queries with judgements, in ascending order of the id.
+        queries: query_id and text (or image) of the queries with judgements, in ascending order of the id.
         judgements: query_id, doc_id and relevance; of these queries, the documents may be others.
         left_out: query_id and doc_id of what stands in no ranking, for the document is the query.
         guesses: What was guessed in reading them, and what else the user should know of them.
@@ -48,6 +48,21 @@ class RetrievalSet:
     judgements: pl.DataFrame
     left_out: pl.DataFrame
     guesses: tuple[str, ...]
+
+    @property
+    def of_images(self) -> bool:
+        """Whether the queries are images."""
+        return "image" in self.queries.columns
+
+
+def refuse_one(place: str, number: int, what: str) -> None:
+    """Refuse a search of which a single answer is possible.
+
+    Raises:
+        FrameError: there are fewer than two.
+    """
+    if number < 2:
+        raise FrameError(f"{place}: a search needs two {what} or more that differ, but there is only one.")
 
 
 def read_retrieval_set(folder: str, options: RetrievalOptions) -> RetrievalSet:

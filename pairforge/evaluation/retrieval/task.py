@@ -19,6 +19,7 @@ from pairforge.evaluation.retrieval.ranking import NOT_FOUND
 from pairforge.evaluation.retrieval.reading import RetrievalSet, read_retrieval_set
 from pairforge.evaluation.statistics import bootstrap_means
 from pairforge.evaluation.task import Judgement, Means, Measured
+from pairforge.execution.step import StepContext
 from pairforge.files.sources import is_hub
 from pairforge.models import Floats
 
@@ -35,7 +36,10 @@ class Retrieval:
     found: RetrievalSet
     cutoffs: tuple[int, ...]
 
-    items = "queries"
+    @property
+    def items(self) -> str:
+        """What asks."""
+        return "images" if self.found.of_images else "queries"
 
     @property
     def rows(self) -> int:
@@ -82,15 +86,20 @@ class Retrieval:
         ]
 
     def _searched(self, model: Judged, means: Means) -> Iterator[tuple[int, Floats]]:
-        queries, documents = (frame["text"].to_list() for frame in (self.found.queries, self.found.documents))
         differ = False
-        for block in model.search(queries, documents, means.context):
+        for block in self._compared(model, means.context):
             differ = self._tells_apart(model, block) or differ
             yield block.first_query, self._admitted(block)
         if not differ:
             raise ModelError(
                 f"{model.name}: gives all documents of {self.name} the same score; it tells no texts apart."
             )
+
+    def _compared(self, model: Judged, context: StepContext) -> Iterator[ScoreBlock]:
+        documents, queries = self.found.documents["text"].to_list(), self.found.queries
+        if self.found.of_images:
+            return model.search_by_images(queries["image"].to_list(), documents, context)
+        return model.search(queries["text"].to_list(), documents, context)
 
     def _tells_apart(self, model: Judged, block: ScoreBlock) -> bool:
         if np.isnan(block.scores).any():
@@ -124,7 +133,7 @@ class Retrieval:
 def read_retrieval(
     name: str, source: str, options: RetrievalOptions, columns: Mapping[str, str] | None = None
 ) -> Retrieval:
-    """A retrieval task from its folder, or from a file of pairs.
+    """A retrieval task from its folder, or from a file of pairs or of images with captions.
 
     Args:
         name: The task as the user named it.

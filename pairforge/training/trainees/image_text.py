@@ -14,8 +14,9 @@ from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers.sentence_transformer import losses as library
 
 from pairforge.agreement import Array
-from pairforge.engines.images import ImageSource, open_image
+from pairforge.engines.images import open_image
 from pairforge.engines.sentence_models import load_sentence_model
+from pairforge.models import ImageSource
 from pairforge.training.building import build_loss
 from pairforge.training.dev import DevRows
 from pairforge.training.lessons import Lesson

@@ -59,7 +59,9 @@ def test_a_text_that_is_no_answer_to_itself_is_left_out_of_its_own_ranking(tmp_p
 
 
 def test_a_file_without_pairs_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FrameError, match=r"texts\.parquet.*'positive'"):
+    with pytest.raises(
+        FrameError, match=r"texts\.parquet: its columns \(anchor\) fit no wanted shape \(pair: anchor, pos"
+    ):
         read_pairs_as_retrieval_set(_written(tmp_path, pl.DataFrame({"anchor": ["a"]}), "texts.parquet"))
 
 
