@@ -104,7 +104,7 @@ def near_names(name: str, kind: ModelKind) -> list[str]:
         prefix, _, rest = name.partition(":")
         close = difflib.get_close_matches(prefix, (WORD_VECTORS, *POOLINGS), n=1)
         return [f"{one}:{rest}" for one in close]
-    return difflib.get_close_matches(name, LEXICAL, n=1) if kind is ModelKind.JUDGED else []
+    return difflib.get_close_matches(name.lower(), LEXICAL, n=1) if kind is ModelKind.JUDGED else []
 
 
 def _bare(request: ModelRequest) -> ModelRequest:

@@ -19,6 +19,7 @@ from pairforge.files import Rows, atomic_path, default_output, digest_path, type
 from pairforge.files.formats import format_of, suffix_of
 from pairforge.frames import ColumnKind
 
+_OTHER_FORMATS = (".csv", ".json", ".jsonl", ".md", ".parquet", ".tsv")
 _LISTS = (ColumnKind.TEXTS, ColumnKind.LABELS, ColumnKind.SCORES)
 
 
@@ -69,8 +70,8 @@ def check_writable(paths: Mapping[str, Path], outputs: Outputs) -> None:
 
     Raises:
         FileError: a suffix names no format that can be written.
-        StageError: a folder stands where a file should go or the reverse, the format cannot hold the columns, or the
-            place is closed to this user.
+        StageError: a folder stands where a file should go or the reverse, the format cannot hold the columns, another
+            format is named than is written, or the place is closed to this user.
     """
     for name, path in paths.items():
         output = outputs[name]
@@ -78,9 +79,17 @@ def check_writable(paths: Mapping[str, Path], outputs: Outputs) -> None:
         if path.exists() and path.is_dir() != folder:
             there, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
             raise StageError(f"{path}: is a {there}, but a {wanted} is to be written. Name another place with -o.")
-        if not isinstance(output, Artifact):
+        if isinstance(output, Artifact):
+            _check_ending(path, output)
+        else:
             _check_format(path, holds_lists=any(column.kind in _LISTS for column in output.columns))
         _check_parent(path)
+
+
+def _check_ending(path: Path, output: Artifact) -> None:
+    ending = path.suffix.lower()
+    if not output.folder and ending != output.suffix and ending in _OTHER_FORMATS:
+        raise StageError(f"{path}: what is written there is {output.suffix}, not {ending}. Give it that ending.")
 
 
 def _check_format(path: Path, *, holds_lists: bool) -> None:

@@ -94,7 +94,8 @@ def test_a_length_for_what_reads_whole_texts_is_refused(name: str, vectors: Path
     ("name", "kind", "nearest"),
     [
         ("bm52", JUDGED, "bm25"),
-        ("BM-25", JUDGED, ""),
+        ("BM25", JUDGED, "bm25"),
+        ("BM-25", JUDGED, "bm25"),
         ("tf-idf", JUDGED, "tfidf"),
         ("bm52", ENCODER, ""),
         ("word:vectors.txt", JUDGED, "words:vectors.txt"),

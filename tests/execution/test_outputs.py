@@ -55,6 +55,14 @@ def test_folder_for_a_file_and_a_file_for_a_folder_are_refused(tmp_path: Path) -
         check_writable({"model": tmp_path / "out.model"}, ONE_FOLDER)
 
 
+def test_an_ending_of_another_format_than_is_written_is_refused(tmp_path: Path) -> None:
+    results = {"results": Artifact(".json")}
+    with pytest.raises(StageError, match=r"out\.csv: what is written there is \.json, not \.csv\."):
+        check_writable({"results": tmp_path / "out.csv"}, results)
+    for name in ("out.json", "out", "out.scores"):
+        check_writable({"results": tmp_path / name}, results)
+
+
 def test_path_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StageError, match="is no folder"):

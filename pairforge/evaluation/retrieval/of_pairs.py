@@ -45,8 +45,14 @@ def read_pairs_as_retrieval_set(
     itself = queries.select("query_id", doc_id="query_id").join(documents, on="doc_id", how="semi")
     left_out = itself.join(pairs, on=["query_id", "doc_id"], how="anti")
     told = (f"{source}: {queries.height:,} anchors seek their positives among {documents.height:,}",)
+    unread = [name for name in ("score", "label") if name in adopted.frame.columns]
+    judged = (f"{source}: column '{name}' is not read; every pair counts as right" for name in unread)
     return RetrievalSet(
-        documents, queries, pairs.with_columns(relevance=pl.lit(1, pl.Int64)), left_out, (*adopted.guesses, *told)
+        documents,
+        queries,
+        pairs.with_columns(relevance=pl.lit(1, pl.Int64)),
+        left_out,
+        (*adopted.guesses, *judged, *told),
     )
 
 

@@ -58,6 +58,12 @@ def test_a_text_that_is_no_answer_to_itself_is_left_out_of_its_own_ranking(tmp_p
     assert metrics["recall@1"].value == pytest.approx(2 / 3, abs=1e-6)
 
 
+@pytest.mark.parametrize("column", ["score", "label"])
+def test_scores_and_labels_that_are_not_read_are_told(column: str, tmp_path: Path) -> None:
+    found = read_pairs_as_retrieval_set(_written(tmp_path, PAIRS.with_columns(pl.lit(0).alias(column))))
+    assert any(f"column '{column}' is not read; every pair counts as right" in told for told in found.guesses)
+
+
 def test_a_file_without_pairs_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         FrameError, match=r"texts\.parquet: its columns \(anchor\) fit no wanted shape \(pair: anchor, pos"
