@@ -85,9 +85,9 @@ def test_options_at_odds_are_told_by_the_names_that_were_given(
          "--scale 10.0 is given, but the triplet loss has none (it has: margin).",
          "scale=10.0 is given, but the triplet loss has none (it has: margin)."),
         (InitModelOptions, {"kind": "dynamic"},
-         "InitModelOptions: kind should be 'static' or 'transformer', but it is 'dynamic'.",
-         "KIND should be one of static, transformer, but it is 'dynamic'.",
-         "kind should be 'static' or 'transformer', but it is 'dynamic'."),
+         "InitModelOptions: kind should be 'static', 'transformer' or 'image-text', but it is 'dynamic'.",
+         "KIND should be one of static, transformer, image-text, but it is 'dynamic'.",
+         "kind should be 'static', 'transformer' or 'image-text', but it is 'dynamic'."),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_one_sentence_everywhere(
