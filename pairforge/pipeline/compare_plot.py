@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pairforge.engines.plots import Lines, Mark, Rows, write_svg
+from pairforge.evaluation.result_tables import heading
 from pairforge.evaluation.statistics import Estimate
 from pairforge.pipeline.compare_results import Comparison, CorpusResults, TaskFacts
 
@@ -28,7 +29,7 @@ def _rows(found: Comparison, task: TaskFacts) -> Rows:
     ordered = sorted(found.trained, key=lambda corpus: -corpus.tasks[task.task].measures[measure].mean)
     return Rows(
         title=task.task,
-        measure=f"{measure} less that of {found.baseline}, {found.confidence:.0%} interval",
+        measure=f"{heading(measure)} less that of {found.baseline}, {found.confidence:.0%} interval",
         marks=[_difference(corpus, task) for corpus in ordered],
         reference=0.0,
     )
@@ -50,7 +51,7 @@ def _lines(found: Comparison, task: TaskFacts) -> Lines:
     return Lines(
         title=task.task,
         along=f"rows, each at {found.steps:,} steps",
-        measure=f"{measure}, {found.confidence:.0%} interval",
+        measure=f"{heading(measure)}, {found.confidence:.0%} interval",
         lines=[*lines.items()],
         reference=(start.tasks[task.task].measures[measure].mean, start.name),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pairforge.errors import FileError
+from pairforge.evaluation.result_tables import heading, markdown_table
 from pairforge.evaluation.statistics import Estimate
 from pairforge.files import read_json
 from pairforge.pipeline.standings import Scores, shown_difference
@@ -157,7 +157,7 @@ class Comparison(_Record):
             "Epochs": f"{corpus.epochs:.2g}" if trained else "–",
             "Loss": corpus.loss or "–",
             "Rate": rate if trained else "–",
-            task.measures[0]: str(reached),
+            heading(task.measures[0]): str(reached),
             f"Against {self.baseline}": shown_difference(reached.ahead),
         }
 
@@ -166,7 +166,7 @@ class Comparison(_Record):
         lines = ["# Comparison of corpora", ""]
         lines += [*self.conclusion, ""]
         for task in self.tasks:
-            lines += [f"## {task.heading}", "", *_markdown_table(self.table(task)), ""]
+            lines += [f"## {task.heading}", "", markdown_table(self.table(task))]
         lines += [f"- {note}" for note in self.notes]
         return "\n".join(lines).rstrip() + "\n"
 
@@ -182,8 +182,3 @@ def read_comparison(path: Path) -> Comparison:
         return Comparison.model_validate(value)
     except ValidationError:
         raise FileError(f"{path}: holds no results of a comparison; make it anew with pairforge compare.") from None
-
-
-def _markdown_table(rows: Sequence[dict[str, str]]) -> Iterator[str]:
-    for cells in (list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)):
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

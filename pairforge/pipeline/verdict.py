@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+from pairforge.evaluation.result_tables import heading
 from pairforge.evaluation.seed_scores import SeedScores
 from pairforge.evaluation.statistics import Estimate
 from pairforge.evaluation.task import Task
@@ -153,7 +154,7 @@ class Verdict:
             yield from of_corpora(self._ordered(task), self.tried[0], self._against, ahead, scored)
 
     def _scored(self, task: str, one: Tried) -> str:
-        return f"{self._tasks[task].measures[0]} {self._scores(one, task).values.mean():.4f}"
+        return f"{heading(self._tasks[task].measures[0])} {self._scores(one, task).values.mean():.4f}"
 
     def _held_equal(self) -> str:
         options = self.options
